@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * net.h - differences between kernels that network devices see.
+ */
+#ifndef _FT_COMPAT_NET_H
+#define _FT_COMPAT_NET_H
+
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include <net/rtnetlink.h>
+
+static inline int ft_set_mac(struct net_device *dev, const u8 *addr,
+			     struct netlink_ext_ack *extack)
+{
+	struct sockaddr_storage ss = { .ss_family = dev->type };
+
+	ether_addr_copy(((struct sockaddr *)&ss)->sa_data, addr);
+#ifdef FT_HAVE_MAC_STORAGE
+	return dev_set_mac_address(dev, &ss, extack);
+#else
+	return dev_set_mac_address(dev, (struct sockaddr *)&ss, extack);
+#endif
+}
+
+/* No lock around transmission, and bound to its network namespace. */
+static inline void ft_set_lockless_and_local(struct net_device *dev)
+{
+#ifdef FT_HAVE_LLTX_BIT
+	dev->lltx = true;
+#else
+	dev->features |= NETIF_F_LLTX;
+#endif
+#if defined(FT_HAVE_NETNS_IMMUTABLE)
+	dev->netns_immutable = true;
+#elif defined(FT_HAVE_NETNS_LOCAL)
+	dev->netns_local = true;
+#else
+	dev->features |= NETIF_F_NETNS_LOCAL;
+#endif
+}
+
+/*
+ * Keep IPv6 from giving a port addresses of its own. Kernels before
+ * IFF_NO_ADDRCONF look at IFF_SLAVE, which people expect to see anyhow.
+ */
+static inline void ft_set_port_flags(struct net_device *dev)
+{
+	dev->flags |= IFF_SLAVE;
+#ifdef FT_HAVE_NO_ADDRCONF
+	dev->priv_flags |= IFF_NO_ADDRCONF;
+#endif
+}
+
+static inline void ft_clear_port_flags(struct net_device *dev)
+{
+	dev->flags &= ~IFF_SLAVE;
+#ifdef FT_HAVE_NO_ADDRCONF
+	dev->priv_flags &= ~IFF_NO_ADDRCONF;
+#endif
+}
+
+/*
+ * FT_NEWLINK(name) defines what rtnl_link_ops.newlink calls, whatever its form:
+ * it calls name_tb(dev, tb, data, extack), which the user of this defines.
+ */
+#ifdef FT_HAVE_NEWLINK_PARAMS
+#define FT_NEWLINK(name)						\
+static int name##_tb(struct net_device *dev, struct nlattr **tb,	\
+		     struct nlattr **data,				\
+		     struct netlink_ext_ack *extack);			\
+static int name(struct net_device *dev,					\
+		struct rtnl_newlink_params *params,			\
+		struct netlink_ext_ack *extack)				\
+{									\
+	return name##_tb(dev, params->tb, params->data, extack);	\
+}
+#else
+#define FT_NEWLINK(name)						\
+static int name##_tb(struct net_device *dev, struct nlattr **tb,	\
+		     struct nlattr **data,				\
+		     struct netlink_ext_ack *extack);			\
+static int name(struct net *src_net, struct net_device *dev,		\
+		struct nlattr **tb, struct nlattr **data,		\
+		struct netlink_ext_ack *extack)				\
+{									\
+	return name##_tb(dev, tb, data, extack);			\
+}
+#endif
+
+#endif /* _FT_COMPAT_NET_H */

@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ft-mirror: the device-mapper target. Table, messages and status are described
+ * in ../uapi/ft_mirror.h.
+ */
+#include <linux/blkdev.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/uuid.h>
+
+#include "mirror.h"
+#include "../compat/blk.h"
+
+/* Mirrors that run, so that no two run on the same legs. */
+static LIST_HEAD(running);
+static DEFINE_MUTEX(running_lock);
+
+/* A leg's name for ti->error and the log is its place: 0 or 1. */
+static int parse_leg(const char *arg, unsigned int *l)
+{
+	return kstrtouint(arg, 10, l) || *l >= FTM_LEGS ? -EINVAL : 0;
+}
+
+static int parse_words(struct ftm *m, unsigned int argc, char **argv)
+{
+	static const struct dm_arg args[] = {
+		{ 0, 8, "Invalid number of words" },
+	};
+	struct dm_target *ti = m->ti;
+	struct dm_arg_set as = { .argc = argc, .argv = argv };
+	unsigned int n, l;
+	const char *word;
+
+	if (!argc)
+		return 0;
+	if (dm_read_arg_group(args, &as, &n, &ti->error))
+		return -EINVAL;
+	while (n) {
+		word = dm_shift_arg(&as);
+		n--;
+		if (!strcmp(word, "start_alone")) {
+			m->start_alone = true;
+			continue;
+		}
+		if (n && !strcmp(word, "survivor")) {
+			if (parse_leg(dm_shift_arg(&as), &l)) {
+				ti->error = "survivor is 0 or 1";
+				return -EINVAL;
+			}
+			m->survivor = l;
+			n--;
+			continue;
+		}
+		if (n && !strcmp(word, "timeout_ms")) {
+			if (kstrtouint(dm_shift_arg(&as), 10, &m->timeout_ms)) {
+				ti->error = "timeout_ms is a number of milliseconds";
+				return -EINVAL;
+			}
+			n--;
+			continue;
+		}
+		ti->error = "Words are: start_alone, survivor <0|1>, timeout_ms <n>";
+		return -EINVAL;
+	}
+	if (as.argc) {
+		ti->error = "More arguments than announced";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void ftm_free(struct ftm *m)
+{
+	if (m->kcopyd)
+		dm_kcopyd_client_destroy(m->kcopyd);
+	if (m->meta_wq)
+		destroy_workqueue(m->meta_wq);
+	if (m->wq)
+		destroy_workqueue(m->wq);
+	mempool_exit(&m->mios);
+	mempool_exit(&m->pages);
+	bioset_exit(&m->bios[0]);
+	bioset_exit(&m->bios[1]);
+	kfree(m->sb);
+	kvfree(m->region);
+	kvfree(m->image);
+	kvfree(m->dirty_block);
+	mutex_destroy(&m->message_lock);
+	kfree(m);
+}
+
+static struct ftm *ftm_alloc(struct dm_target *ti)
+{
+	struct ftm *m = kzalloc(sizeof(*m), GFP_KERNEL);
+	unsigned int i;
+
+	if (!m)
+		return NULL;
+	m->ti = ti;
+	m->pair.type = FT_PAIR_MIRROR;
+	m->pair.ops = &ftm_pair_ops;
+	m->timeout_ms = FT_MIRROR_TIMEOUT_MS_DEFAULT;
+	m->survivor = -1;
+	m->since = ktime_get_boottime_ns();
+	spin_lock_init(&m->lock);
+	mutex_init(&m->message_lock);
+	init_waitqueue_head(&m->wait);
+	INIT_LIST_HEAD(&m->running);
+	INIT_LIST_HEAD(&m->gated);
+	INIT_LIST_HEAD(&m->setbits);
+	INIT_LIST_HEAD(&m->parked);
+	INIT_LIST_HEAD(&m->suspect);
+	INIT_LIST_HEAD(&m->retry);
+	INIT_LIST_HEAD(&m->repair);
+	for (i = 0; i <= FTM_BUCKETS; i++) {
+		spin_lock_init(&m->bucket[i].lock);
+		INIT_LIST_HEAD(&m->bucket[i].flight);
+		INIT_LIST_HEAD(&m->bucket[i].waiting);
+	}
+	for (i = 0; i < FTM_LEGS; i++) {
+		m->leg[i].m = m;
+		m->leg[i].index = i;
+		m->leg[i].state = FT_MEMBER_STATE_MISSING;
+		m->leg[i].reason = FT_REASON_NEVER_THERE;
+		m->leg[i].since = m->since;
+	}
+	INIT_WORK(&m->worker, ftm_worker);
+	INIT_WORK(&m->copier, ftm_copier_work);
+	INIT_WORK(&m->reaper, ftm_reaper_work);
+	INIT_WORK(&m->requeue, ftm_requeue_work);
+	INIT_DELAYED_WORK(&m->cleaner, ftm_cleaner_work);
+	INIT_DELAYED_WORK(&m->watch, ftm_watch_work);
+
+	/* Pools are as large as the most that one batch and its late sisters on
+	 * a hung leg need at a time.
+	 */
+	for (i = 0; i < FTM_LEGS; i++)
+		if (bioset_init(&m->bios[i], BIO_POOL_SIZE,
+				offsetof(struct ftm_clone, bio),
+				BIOSET_NEED_BVECS | BIOSET_NEED_RESCUER))
+			goto fail;
+	m->sb = kmalloc(sizeof(*m->sb), GFP_KERNEL);
+	if (!m->sb || ftm_meta_pools(m))
+		goto fail;
+	m->meta_wq = alloc_ordered_workqueue("ft_mirror_meta", WQ_MEM_RECLAIM | WQ_HIGHPRI);
+	m->wq = alloc_workqueue("ft_mirror", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!m->meta_wq || !m->wq)
+		goto fail;
+	m->kcopyd = dm_kcopyd_client_create(NULL);
+	if (IS_ERR(m->kcopyd)) {
+		m->kcopyd = NULL;
+		goto fail;
+	}
+	return m;
+fail:
+	ftm_free(m);
+	return NULL;
+}
+
+/* Under running_lock. */
+static void unregister_pair(struct ftm *m)
+{
+	lockdep_assert_held(&running_lock);
+	if (!m->registered)
+		return;
+	m->registered = false;
+	ft_pair_unregister(&m->pair);
+	list_del_init(&m->running);
+}
+
+static void ftm_dtr(struct dm_target *ti)
+{
+	struct ftm *m = ti->private;
+	struct ftm_copy *c, *next;
+	unsigned int l;
+
+	mutex_lock(&running_lock);
+	unregister_pair(m);
+	mutex_unlock(&running_lock);
+	spin_lock_irq(&m->lock);
+	ftm_set_flags(m, FTM_FAILED);
+	spin_unlock_irq(&m->lock);
+	WRITE_ONCE(m->stopping, true);
+	/* A request that a hung leg has not ended lies in our memory. */
+	for (l = 0; l < FTM_LEGS; l++)
+		ftm_leg_wait_idle(&m->leg[l]);
+	if (m->kcopyd)
+		dm_kcopyd_client_destroy(m->kcopyd);	/* callbacks have ended */
+	m->kcopyd = NULL;
+	queue_work(m->wq, &m->requeue);		/* copies that wait, to give up */
+	wait_event(m->wait, !atomic_read(&m->n_active));
+	cancel_work_sync(&m->reaper);
+	cancel_work_sync(&m->worker);
+	cancel_work_sync(&m->copier);
+	cancel_work_sync(&m->requeue);
+	cancel_delayed_work_sync(&m->cleaner);
+	cancel_delayed_work_sync(&m->watch);
+	list_for_each_entry_safe(c, next, &m->repair, list)
+		kfree(c);
+	for (l = 0; l < FTM_LEGS; l++)
+		ftm_leg_detach(m, l);
+	ftm_free(m);
+}
+
+static int ftm_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	char name[DM_NAME_LEN];
+	unsigned int l;
+	struct ftm *m;
+	uuid_t uuid;
+	int err;
+
+	if (argc < 3) {
+		ti->error = "Usage: <uuid> <leg 0> <leg 1> [<#words> <words>...]";
+		return -EINVAL;
+	}
+	if (uuid_parse(argv[0], &uuid)) {
+		ti->error = "Invalid UUID";
+		return -EINVAL;
+	}
+	if (dm_copy_name_and_uuid(dm_table_get_md(ti->table), name, NULL) ||
+	    strlen(name) >= FT_NAME_MAX) {
+		ti->error = "The device's name is too long for a pair";
+		return -EINVAL;
+	}
+	m = ftm_alloc(ti);
+	if (!m) {
+		ti->error = "Out of memory";
+		return -ENOMEM;
+	}
+	ti->private = m;
+	memcpy(m->pair.uuid, uuid.b, sizeof(m->pair.uuid));
+	strscpy(m->pair.name, name, sizeof(m->pair.name));
+	err = parse_words(m, argc - 3, argv + 3);
+	if (err)
+		goto fail;
+
+	for (l = 0; l < FTM_LEGS; l++) {
+		if (!strcmp(argv[1 + l], "-"))
+			continue;
+		err = ftm_leg_attach(m, l, argv[1 + l]);
+		if (err) {
+			ti->error = err == -EBUSY ? "A leg is in use, or both are the same disk" :
+				    err == -EOPNOTSUPP ? "A leg is a zoned device" :
+				    "A leg's device cannot be opened";
+			goto fail;
+		}
+	}
+	err = ftm_assemble(m, true, &ti->error);
+	if (err) {
+		DMERR("%s: %s", name, ti->error);
+		goto fail;
+	}
+	err = dm_set_target_max_io_len(ti, 1U << m->region_shift);
+	if (err)
+		goto fail;
+	ti->per_io_data_size = sizeof(struct ftm_io);
+	ti->num_flush_bios = 1;
+	/* A leg with a volatile cache may join later. */
+	ti->flush_supported = true;
+	return 0;
+fail:
+	ftm_dtr(ti);
+	return err;
+}
+
+/*
+ * The mirror is known to ft_core from its first resume to its end; a suspended
+ * one hands over to the table that is to replace it. Under running_lock.
+ */
+static int register_pair(struct ftm *m)
+{
+	struct mapped_device *md = dm_table_get_md(m->ti->table);
+	char name[DM_NAME_LEN];
+	struct ftm *o, *next;
+	unsigned int l;
+	int err;
+
+	list_for_each_entry_safe(o, next, &running, running) {
+		if (memcmp(o->pair.uuid, m->pair.uuid, sizeof(m->pair.uuid)))
+			continue;
+		if (!o->suspended || dm_table_get_md(o->ti->table) != md) {
+			DMERR("%s: its legs are in use by %s", m->pair.name, o->pair.name);
+			return -EBUSY;
+		}
+		unregister_pair(o);
+	}
+	if (!dm_copy_name_and_uuid(md, name, NULL))
+		strscpy(m->pair.name, name, sizeof(m->pair.name));
+	err = ft_pair_register(&m->pair);
+	if (err) {
+		DMERR("%s: there is a mirror of this name", m->pair.name);
+		return err;
+	}
+	m->registered = true;
+	list_add(&m->running, &running);
+	for (l = 0; l < FTM_LEGS; l++) {
+		if (!m->leg[l].dev)
+			continue;
+		err = ft_pair_set_member(&m->pair, l,
+					 disk_to_dev(m->leg[l].dev->bdev->bd_disk));
+		if (err) {
+			DMERR("%s: leg %u (%s): %s", m->pair.name, l, m->leg[l].name,
+			      err == -EXDEV ? "both legs are in the same module" :
+			      err == -ESHUTDOWN ? "its module is isolated" :
+			      "cannot be a member");
+			unregister_pair(m);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int ftm_preresume(struct dm_target *ti)
+{
+	struct ftm *m = ti->private;
+	char *error;
+	int err = 0;
+
+	mutex_lock(&m->message_lock);
+	if (!m->registered) {
+		mutex_lock(&running_lock);
+		err = register_pair(m);
+		mutex_unlock(&running_lock);
+	}
+	if (err || m->assembled)
+		goto out;
+	/* What the disks said when the table was loaded may be old news. */
+	err = ftm_assemble(m, false, &error);
+	if (err) {
+		DMERR("%s: %s", m->pair.name, error);
+		mutex_lock(&running_lock);
+		unregister_pair(m);
+		mutex_unlock(&running_lock);
+		goto out;
+	}
+	m->assembled = true;
+out:
+	mutex_unlock(&m->message_lock);
+	return err;
+}
+
+static void ftm_resume(struct dm_target *ti)
+{
+	struct ftm *m = ti->private;
+
+	/* Buffers that change in flight would make the legs differ. */
+	ft_stable_writes(dm_disk(dm_table_get_md(ti->table))->queue);
+	WRITE_ONCE(m->suspended, false);
+	WRITE_ONCE(m->stopping, false);
+	queue_delayed_work(m->wq, &m->watch, HZ);
+	queue_delayed_work(m->wq, &m->cleaner, msecs_to_jiffies(FTM_CLEAN_MS));
+	queue_work(m->wq, &m->copier);
+	queue_work(m->wq, &m->reaper);
+	ftm_changed(m);
+}
+
+/* All I/O from above has ended. */
+static void ftm_postsuspend(struct dm_target *ti)
+{
+	struct ftm *m = ti->private;
+
+	/* Messages and the reaper are not kept out by dm. */
+	mutex_lock(&m->message_lock);
+	if (!m->assembled || m->suspended)
+		goto out;
+	WRITE_ONCE(m->stopping, true);
+	queue_work(m->wq, &m->requeue);	/* copies that wait, to give up */
+	wait_event(m->wait, !atomic_read(&m->n_active) ||
+		   (ftm_flags(m) & FTM_USE_ANY) != FTM_USE_ANY);
+	cancel_delayed_work_sync(&m->watch);
+	cancel_delayed_work_sync(&m->cleaner);
+	cancel_work_sync(&m->copier);
+	flush_work(&m->worker);
+	ftm_stop(m);
+	WRITE_ONCE(m->suspended, true);
+out:
+	mutex_unlock(&m->message_lock);
+}
+
+static int ftm_map(struct dm_target *ti, struct bio *bio)
+{
+	return ftm_map_bio(ti->private, dm_per_bio_data(bio, sizeof(struct ftm_io)), bio);
+}
+
+static int ftm_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	return ftm_end_read(dm_per_bio_data(bio, sizeof(struct ftm_io)), error);
+}
+
+static int remove_leg(struct ftm *m, unsigned int l)
+{
+	struct ftm_leg *leg = &m->leg[l];
+
+	if (!(ftm_flags(m) & FTM_USE(l)))
+		return -ENOENT;
+	ftm_flush_legs(m);
+	if (!ftm_leg_lost(m, l, FT_REASON_OPERATOR))
+		return -EBUSY;
+	/* The other leg says so on disk before this is told to be done. */
+	wait_event(m->wait, !(ftm_flags(m) & FTM_UNREC) ||
+		   (ftm_flags(m) & FTM_FAILED));
+	wait_event_timeout(m->wait, !atomic_read(&leg->outstanding) &&
+			   !test_bit(FTM_TODO_LOST + l, &m->todo), 5 * HZ);
+	if (!atomic_read(&leg->outstanding))
+		ftm_leg_detach(m, l);
+	return 0;
+}
+
+/* What a leg is that was refused. */
+static void refused(struct ftm *m, unsigned int l, int err)
+{
+	static const struct {
+		int err;
+		enum ft_member_state state;
+		enum ft_reason reason;
+	} table[] = {
+		{ -ENOTUNIQ, FT_MEMBER_STATE_STALE, FT_REASON_SPLIT_BRAIN },
+		{ -EUCLEAN, FT_MEMBER_STATE_FOREIGN, FT_REASON_DAMAGED },
+		{ -ENXIO, FT_MEMBER_STATE_FOREIGN, FT_REASON_FOREIGN },
+		{ -ENODATA, FT_MEMBER_STATE_FOREIGN, FT_REASON_BLANK },
+		{ -EIO, FT_MEMBER_STATE_FAULTY, FT_REASON_IO_ERROR },
+		{ -ETIMEDOUT, FT_MEMBER_STATE_FAULTY, FT_REASON_TIMEOUT },
+	};
+	unsigned int i;
+
+	DMWARN("%s: leg %u cannot join: %d", m->pair.name, l, err);
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		if (table[i].err != err)
+			continue;
+		spin_lock_irq(&m->lock);
+		ftm_leg_state(&m->leg[l], table[i].state, table[i].reason);
+		spin_unlock_irq(&m->lock);
+	}
+	ftm_changed(m);
+}
+
+static int check_device(struct ftm *m, struct ftm_request *rq)
+{
+	struct ftm_leg *leg = &m->leg[rq->leg], *s = &m->leg[!rq->leg];
+	struct block_device *bdev = leg->dev->bdev;
+	int err;
+
+	if (bdev_logical_block_size(bdev) >
+	    queue_logical_block_size(dm_disk(dm_table_get_md(m->ti->table))->queue)) {
+		DMERR("%s: %s has larger sectors than the mirror", m->pair.name, leg->name);
+		return -EINVAL;
+	}
+	err = ftm_read_super(leg, &rq->meta);
+	if (rq->what == FTM_REPLACE) {
+		uuid_t id;
+
+		if (!err && ft_legs_related(&rq->meta, &s->meta))
+			return -EEXIST;
+		if (err && err != -ENODATA && err != -EUCLEAN)
+			return err;
+		if (bdev_nr_sectors(bdev) < s->meta.data_offset + s->meta.data_size)
+			return -EFBIG;
+		uuid_gen(&id);
+		memcpy(rq->meta.id, id.b, sizeof(rq->meta.id));
+		return 0;
+	}
+	if (err)
+		return err;
+	if (memcmp(rq->meta.uuid, m->pair.uuid, sizeof(m->pair.uuid)))
+		return -ENXIO;
+	if (!ft_legs_related(&rq->meta, &s->meta))
+		return -ENXIO;
+	return ftm_read_bitmap(leg, &rq->meta, rq->image);
+}
+
+static int add_leg(struct ftm *m, struct ftm_request *rq, const char *path)
+{
+	struct ftm_leg *leg = &m->leg[rq->leg];
+	int err;
+
+	if (leg->dev || !(ftm_flags(m) & FTM_SYNC(!rq->leg)))
+		return -EBUSY;
+	rq->image = kvcalloc(m->blocks, FT_BITMAP_BYTES, GFP_KERNEL);
+	if (!rq->image)
+		return -ENOMEM;
+	err = ftm_leg_attach(m, rq->leg, path);
+	if (err)
+		goto out;
+	err = check_device(m, rq);
+	if (!err) {
+		init_completion(&rq->done);
+		spin_lock_irq(&m->lock);
+		m->request = rq;
+		spin_unlock_irq(&m->lock);
+		ftm_wake(m);
+		wait_for_completion(&rq->done);
+		err = rq->err;
+	}
+	if (err) {
+		refused(m, rq->leg, err);
+		/* A read that is late keeps the device until it has ended. */
+		if (atomic_read(&leg->outstanding))
+			queue_work(m->wq, &m->reaper);
+		else
+			ftm_leg_detach(m, rq->leg);
+	}
+out:
+	kvfree(rq->image);
+	return err;
+}
+
+static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
+		       char *result, unsigned int maxlen)
+{
+	static const struct {
+		const char *name;
+		int what;
+	} adds[] = {
+		{ "join", FTM_JOIN },
+		{ "resolve", FTM_RESOLVE },
+		{ "replace", FTM_REPLACE },
+	};
+	struct ftm *m = ti->private;
+	unsigned int i, l;
+	int err = -EINVAL;
+
+	mutex_lock(&m->message_lock);
+	if (!m->assembled || m->suspended) {
+		err = -EAGAIN;
+	} else if (argc == 2 && !strcmp(argv[0], "timeout_ms")) {
+		err = kstrtouint(argv[1], 10, &m->timeout_ms);
+	} else if (argc == 2 && !strcmp(argv[0], "remove") &&
+		   !parse_leg(argv[1], &l)) {
+		err = remove_leg(m, l);
+	} else if (argc == 3 && !parse_leg(argv[1], &l)) {
+		for (i = 0; i < ARRAY_SIZE(adds); i++) {
+			struct ftm_request rq = { .what = adds[i].what, .leg = l };
+
+			if (!strcmp(argv[0], adds[i].name))
+				err = add_leg(m, &rq, argv[2]);
+		}
+	}
+	mutex_unlock(&m->message_lock);
+	if (err == -EINVAL)
+		DMERR("%s: not remove <leg>, {join,resolve,replace} <leg> <device>, timeout_ms <n>",
+		      m->pair.name);
+	return err;
+}
+
+static void ftm_status(struct dm_target *ti, status_type_t type,
+		       unsigned int status_flags, char *result, unsigned int maxlen)
+{
+	struct ftm *m = ti->private;
+	struct ft_pair_report r = { };
+	struct ftm_leg *s;
+	unsigned int sz = 0, l, words;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		ftm_pair_ops.report(&m->pair, &r);
+		s = &m->leg[m->source];
+		DMEMIT("%s %s", ft_pair_state_name(r.state), ft_reason_name(r.reason));
+		for (l = 0; l < FTM_LEGS; l++)
+			DMEMIT(" %s %s %s", r.member[l].dev[0] ? r.member[l].dev : "-",
+			       ft_member_state_name(r.member[l].state),
+			       ft_reason_name(r.member[l].reason));
+		DMEMIT(" %u/%u %llu/%llu %llu %d %016llx %016llx", m->n_dirty, m->regions,
+		       r.sync_done, r.sync_total, r.sync_copied,
+		       atomic_read(&m->repaired), s->meta.gen, s->meta.base);
+		break;
+	case STATUSTYPE_TABLE:
+		DMEMIT("%pUb", m->pair.uuid);
+		spin_lock_irq(&m->lock);
+		for (l = 0; l < FTM_LEGS; l++)
+			DMEMIT(" %s", m->leg[l].attached ? m->leg[l].devt : "-");
+		spin_unlock_irq(&m->lock);
+		words = m->start_alone + 2 * (m->survivor >= 0) +
+			2 * (m->timeout_ms != FT_MIRROR_TIMEOUT_MS_DEFAULT);
+		if (words)
+			DMEMIT(" %u", words);
+		if (m->start_alone)
+			DMEMIT(" start_alone");
+		if (m->survivor >= 0)
+			DMEMIT(" survivor %d", m->survivor);
+		if (m->timeout_ms != FT_MIRROR_TIMEOUT_MS_DEFAULT)
+			DMEMIT(" timeout_ms %u", m->timeout_ms);
+		break;
+	default:
+		*result = 0;
+		break;
+	}
+}
+
+static int ftm_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
+			       void *data)
+{
+	struct ftm *m = ti->private;
+	unsigned int l;
+	int err = 0;
+
+	mutex_lock(&m->message_lock);	/* the reaper's, too */
+	for (l = 0; !err && l < FTM_LEGS; l++)
+		if (m->leg[l].dev)
+			err = fn(ti, m->leg[l].dev, m->leg[l].meta.data_offset,
+				 ti->len, data);
+	mutex_unlock(&m->message_lock);
+	return err;
+}
+
+static struct target_type ftm_target = {
+	.name = FT_MIRROR_TARGET,
+	.version = { 1, 0, 0 },
+	/* What must wait here waits on a list, not in the submitter. */
+	.features = DM_TARGET_SINGLETON | DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = ftm_ctr,
+	.dtr = ftm_dtr,
+	.map = ftm_map,
+	.end_io = ftm_end_io,
+	.preresume = ftm_preresume,
+	.resume = ftm_resume,
+	.postsuspend = ftm_postsuspend,
+	.message = ftm_message,
+	.status = ftm_status,
+	.iterate_devices = ftm_iterate_devices,
+};
+
+static int __init ftm_init(void)
+{
+	return dm_register_target(&ftm_target);
+}
+
+static void __exit ftm_exit(void)
+{
+	dm_unregister_target(&ftm_target);
+}
+
+module_init(ftm_init);
+module_exit(ftm_exit);
+
+MODULE_DESCRIPTION("Two-leg mirror that survives a pulled module");
+MODULE_AUTHOR("ftstack developers");
+MODULE_ALIAS("dm-" FT_MIRROR_TARGET);
+MODULE_LICENSE("GPL");
