@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ftd/bus/nouns.hpp"
+
+#include <cstring>
+
+#include "ftd/bus/property.hpp"
+#include "ftd/common/error.hpp"
+#include "ftd/common/names.hpp"
+#include "ftd/version.hpp"
+
+namespace ft::bus {
+
+namespace {
+
+const char *name(ConfigState state) {
+    switch (state) {
+    case ConfigState::none:
+        return "NONE";
+    case ConfigState::ok:
+        return "OK";
+    case ConfigState::refused:
+        return "REFUSED";
+    }
+    return "REFUSED";
+}
+
+template <auto read>
+constexpr sd_bus_property_get_t manager_property =
+    [](sd_bus *, const char *, const char *, const char *, sd_bus_message *reply, void *data,
+       sd_bus_error *) -> int { return append(reply, read(*static_cast<System *>(data))); };
+
+std::optional<ReplaceBlank> replace_blank_option(const Call &call) {
+    std::optional<ReplaceBlank> result;
+    sd_bus_message *message = call.message();
+    sd_bus_message_enter_container(message, 'a', "{sv}");
+    while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+        const char *key = nullptr, *value = nullptr;
+        sd_bus_message_read(message, "s", &key);
+        if (std::strcmp(key, "replace_blank") != 0)
+            throw refused(std::string("unknown option ") + key + "; known: replace_blank");
+        if (sd_bus_message_read(message, "v", "s", &value) < 0 ||
+            (std::strcmp(value, "ask") != 0 && std::strcmp(value, "auto") != 0))
+            throw refused("replace_blank must be \"ask\" or \"auto\"");
+        result = std::strcmp(value, "auto") == 0 ? ReplaceBlank::automatic : ReplaceBlank::ask;
+        sd_bus_message_exit_container(message);
+    }
+    return result;
+}
+
+} // namespace
+
+const sd_bus_vtable manager_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD_WITH_ARGS("Propose", SD_BUS_ARGS("a{sv}", options),
+                            SD_BUS_RESULT("s", configuration, "s", proposal), dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Apply", SD_BUS_ARGS("s", configuration, "t", flags), SD_BUS_NO_RESULT,
+                            dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_PROPERTY("Version", "s",
+                    manager_property<[](const System &) { return std::string(version); }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY(
+        "State", "s",
+        manager_property<[](const System &s) { return std::string(ft::name(s.view().state)); }>, 0,
+        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Summary", "s",
+                    manager_property<[](const System &s) { return s.view().summary; }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("NextAction", "s",
+                    manager_property<[](const System &s) { return s.view().next_action; }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY(
+        "ConfigurationState", "s",
+        manager_property<[](const System &s) { return std::string(name(s.view().config_state)); }>,
+        0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("ConfigurationError", "s",
+                    manager_property<[](const System &s) { return s.view().config_error; }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("ConfigurationPath", "s",
+                    manager_property<[](const System &s) { return s.config_path(); }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_VTABLE_END,
+};
+
+const std::map<std::string, Method> &manager_methods() {
+    static const std::map<std::string, Method> methods{
+        {"Propose",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.propose(replace_blank_option(*call),
+                            [call](std::exception_ptr error, const std::string &configuration,
+                                   const std::string &json) {
+                                if (error)
+                                    call->end(error);
+                                else
+                                    call->reply(configuration, json);
+                            });
+         }},
+        {"Apply",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             const std::string text = call->text();
+             const std::uint64_t flags = call->number();
+             if (flags & ~names::flag_wipe)
+                 throw refused("unknown flag; known: 1 (wipe)");
+             system.apply(text, flags & names::flag_wipe,
+                          [call](std::exception_ptr error) { call->end(error); });
+         }},
+        {"Reload",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.reload();
+             call->reply();
+         }},
+    };
+    return methods;
+}
+
+Changed manager_changes(const SystemView &before, const SystemView &now) {
+    Changed changed;
+    if (before.state != now.state)
+        changed.push_back("State");
+    if (before.summary != now.summary)
+        changed.push_back("Summary");
+    if (before.next_action != now.next_action)
+        changed.push_back("NextAction");
+    if (before.config_state != now.config_state)
+        changed.push_back("ConfigurationState");
+    if (before.config_error != now.config_error)
+        changed.push_back("ConfigurationError");
+    return changed;
+}
+
+} // namespace ft::bus

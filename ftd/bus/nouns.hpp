@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+// The interfaces, one file each: vtable, methods, and which properties differ
+// between two views of an object.
+#pragma once
+
+#include <map>
+#include <string>
+#include <systemd/sd-bus-vtable.h>
+#include <vector>
+
+#include "ftd/bus/call.hpp"
+
+namespace ft::bus {
+
+// The handler of every method: rights first, then the method itself. `data`: System.
+int dispatch(sd_bus_message *message, void *data, sd_bus_error *error);
+
+// Adds a pair's members, type a(sssst).
+int append_members(sd_bus_message *reply, const PairView &pair);
+
+// The object at the path, nullptr: none. Used by getters, whose `data` is the System.
+const ModuleView *module_at(const System &system, const char *path);
+const PairView *bond_at(const System &system, const char *path);
+const PairView *mirror_at(const System &system, const char *path);
+
+using Changed = std::vector<const char *>; // names of properties
+
+extern const sd_bus_vtable manager_vtable[], module_vtable[], bond_vtable[], mirror_vtable[];
+
+const std::map<std::string, Method> &manager_methods();
+const std::map<std::string, Method> &module_methods();
+const std::map<std::string, Method> &mirror_methods();
+
+Changed manager_changes(const SystemView &before, const SystemView &now);
+Changed module_changes(const ModuleView &before, const ModuleView &now);
+Changed bond_changes(const PairView &before, const PairView &now);
+Changed mirror_changes(const PairView &before, const PairView &now);
+
+} // namespace ft::bus

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ftd/bus/server.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "ftd/bus/access.hpp"
+#include "ftd/bus/nouns.hpp"
+#include "ftd/common/names.hpp"
+
+namespace ft::bus {
+
+namespace {
+
+void check(int error, const char *what) {
+    if (error < 0)
+        throw std::system_error(-error, std::generic_category(), what);
+}
+
+// A number is a part of a path as it is.
+std::string path_of(const char *root, std::uint32_t id) {
+    return fmt::format("{}/{}", root, id);
+}
+
+std::string path_of(const char *root, const std::string &name) {
+    char *path = nullptr;
+    check(sd_bus_path_encode(root, name.c_str(), &path), "object path");
+    const Handle<char, std::free> owner(path);
+    return path;
+}
+
+// The name in the last part of a path below `root`; empty: none.
+std::string name_in(const char *root, const char *path) {
+    char *name = nullptr;
+    if (sd_bus_path_decode(path, root, &name) <= 0)
+        return {};
+    const Handle<char, std::free> owner(name);
+    return name;
+}
+
+const PairView *pair_in(const std::map<std::string, PairView> &pairs, const char *root,
+                        const char *path) {
+    const auto found = pairs.find(name_in(root, path));
+    return found == pairs.end() ? nullptr : &found->second;
+}
+
+template <auto at>
+int find(sd_bus *, const char *path, const char *, void *data, void **found, sd_bus_error *) {
+    if (!at(*static_cast<System *>(data), path))
+        return 0;
+    *found = data;
+    return 1;
+}
+
+int enumerate(sd_bus *, const char *, void *data, char ***nodes, sd_bus_error *) {
+    const SystemView &view = static_cast<System *>(data)->view();
+    std::vector<std::string> paths;
+    for (const auto &[id, module] : view.modules)
+        paths.push_back(path_of(names::module_root, id));
+    for (const auto &[name, bond] : view.bonds)
+        paths.push_back(path_of(names::bond_root, name));
+    for (const auto &[name, mirror] : view.mirrors)
+        paths.push_back(path_of(names::mirror_root, name));
+    // The library frees the list and each text with free().
+    auto **list = static_cast<char **>(std::calloc(paths.size() + 1, sizeof(char *)));
+    for (std::size_t i = 0; list && i < paths.size(); i++)
+        list[i] = ::strdup(paths[i].c_str());
+    *nodes = list;
+    return list ? 0 : -ENOMEM;
+}
+
+int name_answered(sd_bus_message *answer, void *event, sd_bus_error *) {
+    std::uint32_t result = 0;
+    const bool failed = sd_bus_message_is_method_error(answer, nullptr) ||
+                        sd_bus_message_read(answer, "u", &result) < 0;
+    constexpr std::uint32_t owner = 1, already_owner = 4;
+    if (!failed && (result == owner || result == already_owner))
+        return 0;
+    std::fprintf(stderr, "ftd: cannot take the name %s: %s\n", names::bus,
+                 failed ? "the bus refused it" : "another ftd runs");
+    sd_event_exit(static_cast<sd_event *>(event), EXIT_FAILURE);
+    return 0;
+}
+
+const std::map<std::string, Method> *methods_of(const char *interface) {
+    if (!std::strcmp(interface, names::manager))
+        return &manager_methods();
+    if (!std::strcmp(interface, names::module))
+        return &module_methods();
+    if (!std::strcmp(interface, names::mirror))
+        return &mirror_methods();
+    return nullptr;
+}
+
+} // namespace
+
+int dispatch(sd_bus_message *message, void *data, sd_bus_error *) {
+    auto *system = static_cast<System *>(data);
+    auto call = std::make_shared<Call>(message);
+    access::check(call, [system, call] {
+        try {
+            const auto *methods = methods_of(sd_bus_message_get_interface(call->message()));
+            methods->at(sd_bus_message_get_member(call->message()))(*system, call);
+        } catch (...) {
+            call->end(std::current_exception());
+        }
+    });
+    return 1; // answered, now or later
+}
+
+const ModuleView *module_at(const System &system, const char *path) {
+    const std::string name = name_in(names::module_root, path);
+    for (const auto &[id, module] : system.view().modules)
+        if (name == fmt::format("{}", id))
+            return &module;
+    return nullptr;
+}
+
+const PairView *bond_at(const System &system, const char *path) {
+    return pair_in(system.view().bonds, names::bond_root, path);
+}
+
+const PairView *mirror_at(const System &system, const char *path) {
+    return pair_in(system.view().mirrors, names::mirror_root, path);
+}
+
+Server::Server(sd_event *event, System &system) {
+    sd_bus *bus = nullptr;
+    check(sd_bus_open_system(&bus), "cannot connect to the system bus");
+    bus_.reset(bus);
+    check(sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL), "system bus");
+    // systemd starts ftd again, and all that it knows is in the kernel or on disk.
+    check(sd_bus_set_exit_on_disconnect(bus, true), "system bus");
+    check(sd_bus_add_object_manager(bus, nullptr, names::root), "object manager");
+    check(sd_bus_add_object_vtable(bus, nullptr, names::root, names::manager, manager_vtable,
+                                   &system),
+          names::manager);
+    check(sd_bus_add_fallback_vtable(bus, nullptr, names::module_root, names::module, module_vtable,
+                                     find<module_at>, &system),
+          names::module);
+    check(sd_bus_add_fallback_vtable(bus, nullptr, names::bond_root, names::bond, bond_vtable,
+                                     find<bond_at>, &system),
+          names::bond);
+    check(sd_bus_add_fallback_vtable(bus, nullptr, names::mirror_root, names::mirror, mirror_vtable,
+                                     find<mirror_at>, &system),
+          names::mirror);
+    check(sd_bus_add_node_enumerator(bus, nullptr, names::root, enumerate, &system), "objects");
+    // Not waited for: at boot the bus may come up only after file systems are
+    // mounted that are on mirrors.
+    check(sd_bus_request_name_async(bus, nullptr, names::bus, 0, name_answered, event),
+          "cannot take the name org.ftstack.ft1");
+}
+
+void Server::changed(const std::string &path, const char *interface,
+                     const std::vector<const char *> &names) {
+    if (names.empty())
+        return;
+    std::vector<char *> list;
+    for (const char *name : names)
+        list.push_back(const_cast<char *>(name)); // only read
+    list.push_back(nullptr);
+    sd_bus_emit_properties_changed_strv(bus_.get(), path.c_str(), interface, list.data());
+}
+
+void Server::published(const SystemView &before, const SystemView &now) {
+    const auto differences = [&](const auto &old, const auto &current, const char *root,
+                                 const char *interface, auto changes) {
+        for (const auto &[key, object] : old)
+            if (!current.contains(key))
+                sd_bus_emit_interfaces_removed(bus_.get(), path_of(root, key).c_str(), interface,
+                                               nullptr);
+        for (const auto &[key, object] : current) {
+            const std::string path = path_of(root, key);
+            const auto previous = old.find(key);
+            if (previous == old.end())
+                sd_bus_emit_object_added(bus_.get(), path.c_str());
+            else
+                changed(path, interface, changes(previous->second, object));
+        }
+    };
+    differences(before.modules, now.modules, names::module_root, names::module, module_changes);
+    differences(before.bonds, now.bonds, names::bond_root, names::bond, bond_changes);
+    differences(before.mirrors, now.mirrors, names::mirror_root, names::mirror, mirror_changes);
+    changed(names::root, names::manager, manager_changes(before, now));
+}
+
+} // namespace ft::bus

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+// What the System does for mirrors: start them on the legs that are there, and
+// give a running one its leg back.
+#include "ftd/control/system.hpp"
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "ftd/common/error.hpp"
+#include "ftd/control/clock.hpp"
+#include "ftd/kernel/device_mapper.hpp"
+#include "ftd/kernel/leg_io.hpp"
+
+namespace ft {
+
+namespace {
+
+// The kernel reads and writes superblocks meanwhile; a disk gives up after 30 s.
+constexpr unsigned start_seconds = 60;
+constexpr std::uint64_t nobody = ~std::uint64_t{0};
+
+bool carries(ft_member_state state) {
+    return state == FT_MEMBER_STATE_IN_SYNC || state == FT_MEMBER_STATE_SYNCING;
+}
+
+} // namespace
+
+void System::reconcile_mirror(const MirrorConfig &mirror) {
+    PairWork &state = work(mirror.name);
+    if (state.busy)
+        return;
+    std::array<const Disk *, 2> disks{};
+    for (std::size_t i = 0; i < 2; i++) {
+        disks[i] = find_disk(facts_.config, facts_.inventory, mirror.legs[i]);
+        if (disks[i] && !module_usable(mirror.legs[i].module))
+            disks[i] = nullptr;
+        if ((disks[i] ? disks[i]->instance : nobody) != state.decided[i])
+            forget(mirror.name, i);
+    }
+    const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, mirror.name);
+    if (!pair) {
+        assemble(mirror, disks);
+        return;
+    }
+    std::string running;
+    for (std::size_t i = 0; i < 2; i++) {
+        if (pair->members[i].state == FT_MEMBER_STATE_IN_SYNC)
+            running = pair->members[i].device;
+        if (carries(pair->members[i].state) && disks[i]) {
+            state.used[i] = disks[i]->instance;
+            state.decided[i] = 0;
+        }
+    }
+    if (running.empty()) {
+        // A failed mirror does not revive under those who have it open.
+        facts_.findings[mirror.name].next_action.clear();
+        return;
+    }
+    for (std::size_t i = 0; i < 2; i++) {
+        const KernelMember &member = pair->members[i];
+        const bool asked = state.arrival[i].resolve || state.arrival[i].replace;
+        if (carries(member.state) || !disks[i])
+            continue;
+        // The disk that was lost just now fails, or is on its way out of the
+        // machine; a person may ask to try it again.
+        if (!asked &&
+            (disks[i]->instance == state.decided[i] || disks[i]->instance == state.used[i]))
+            continue;
+        arrive(mirror, i, *disks[i], running);
+        return;
+    }
+}
+
+void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *, 2> &disks) {
+    PairWork &state = work(mirror.name);
+    std::array<std::uint64_t, 2> instances;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < 2; i++) {
+        instances[i] = disks[i] ? disks[i]->instance : nobody;
+        if (disks[i])
+            names.push_back(disks[i]->name);
+    }
+    if (state.decided == instances && !state.permission.alone && !state.permission.survivor)
+        return;
+    state.decided = instances;
+    state.busy = true;
+    read_legs(names, [this, mirror, instances](const Legs &legs) {
+        const auto entry = work_.find(mirror.name);
+        if (entry == work_.end())
+            return;
+        std::array<const Disk *, 2> now{};
+        std::array<Leg, 2> found;
+        bool same = true;
+        for (std::size_t i = 0; i < 2; i++) {
+            now[i] = find_disk(facts_.config, facts_.inventory, mirror.legs[i]);
+            same = same &&
+                   (now[i] && module_usable(mirror.legs[i].module) ? now[i]->instance : nobody) ==
+                       instances[i];
+            if (now[i] && legs.contains(now[i]->name))
+                found[i] = legs.at(now[i]->name);
+        }
+        if (same) {
+            assemble(mirror, now, found);
+            return;
+        }
+        entry->second->decided = {}; // pulled or put in meanwhile
+        finished(mirror.name, nullptr);
+    });
+}
+
+void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *, 2> &disks,
+                      const std::array<Leg, 2> &legs) {
+    PairWork &state = work(mirror.name);
+    Permission permission = state.permission;
+    state.permission = {}; // good for one try
+    permission.alone = permission.alone || state.waited;
+    const AssemblyPlan plan = plan_assembly(mirror, legs, permission);
+    PairFindings &findings = facts_.findings[mirror.name];
+    if (findings.reason != plan.reason || findings.next_action != plan.next_action)
+        findings.since = boottime();
+    findings.reason = plan.reason;
+    findings.next_action = plan.next_action;
+    findings.members = plan.findings;
+    findings.actions = {};
+
+    if (plan.action == AssemblyPlan::Action::refuse || plan.action == AssemblyPlan::Action::wait) {
+        if (plan.action == AssemblyPlan::Action::wait && !state.timer)
+            retry(mirror.name, mirror.degraded_wait_s, true);
+        finished(mirror.name, nullptr);
+        return;
+    }
+    dm::Table table;
+    table.uuid = mirror.uuid;
+    std::string words = fmt::format("timeout_ms {}", mirror.timeout_ms);
+    int count = 2;
+    for (std::size_t i = 0; i < 2; i++) {
+        table.legs[i] = plan.use[i] ? "/dev/" + disks[i]->name : "-";
+        if (plan.use[i])
+            table.sectors = legs[i].meta.data_size;
+    }
+    if (plan.action == AssemblyPlan::Action::start_alone) {
+        words += " start_alone";
+        count++;
+    }
+    if (plan.survivor) {
+        words += fmt::format(" survivor {}", *plan.survivor);
+        count += 2;
+    }
+    table.words = fmt::format("{} {}", count, words);
+    workers_.run(
+        mirror.name, start_seconds, [name = mirror.name, table] { dm::create(name, table); },
+        [this, name = mirror.name](std::exception_ptr error) {
+            if (const auto entry = work_.find(name); entry != work_.end() && !error) {
+                entry->second->decided = {};
+                entry->second->waited = false;
+                entry->second->timer.reset();
+                facts_.findings[name] = {};
+            }
+            finished(name, error);
+        });
+}
+
+void System::arrive(const MirrorConfig &mirror, std::size_t number, const Disk &disk,
+                    const std::string &running) {
+    PairWork &state = work(mirror.name);
+    state.decided[number] = disk.instance;
+    state.busy = true;
+    read_legs({disk.name, running}, [this, mirror, number, name = disk.name,
+                                     running](const Legs &legs) {
+        const auto entry = work_.find(mirror.name);
+        if (entry == work_.end())
+            return;
+        const ArrivalPermission permission = entry->second->arrival[number];
+        entry->second->arrival[number] = {}; // good for one try
+        const ArrivalPlan plan = plan_arrival(mirror, facts_.config.replace_blank, legs.at(running),
+                                              legs.at(name), static_cast<int>(number), permission);
+        if (plan.action == ArrivalPlan::Action::refuse) {
+            found(mirror.name, number, plan.finding, plan.next_action);
+            finished(mirror.name, nullptr);
+            return;
+        }
+        admit(mirror, number, name, plan);
+    });
+}
+
+void System::admit(const MirrorConfig &mirror, std::size_t number, const std::string &device,
+                   const ArrivalPlan &plan) {
+    const char *verb = plan.action == ArrivalPlan::Action::join      ? "join"
+                       : plan.action == ArrivalPlan::Action::resolve ? "resolve"
+                                                                     : "replace";
+    const std::string message = fmt::format("{} {} /dev/{}", verb, number, device);
+    const bool wipe =
+        plan.action == ArrivalPlan::Action::replace && plan.finding.reason != FT_REASON_BLANK;
+    auto result = std::make_shared<int>(0);
+    workers_.run(
+        mirror.name, start_seconds,
+        [name = mirror.name, message, device, wipe, result] {
+            if (wipe)
+                blank("/dev/" + device);
+            *result = dm::message(name, message);
+        },
+        [this, mirror, number, result](std::exception_ptr error) {
+            if (error) {
+                try {
+                    std::rethrow_exception(error);
+                } catch (const std::exception &caught) {
+                    found(mirror.name, number, {FT_MEMBER_STATE_FAULTY, FT_REASON_IO_ERROR},
+                          caught.what());
+                }
+            } else if (*result == EBUSY) {
+                // Requests sent to the old leg are still under way: soon over.
+                retry(mirror.name, 1, false);
+            } else if (*result) {
+                const ArrivalPlan refusal = plan_refusal(mirror, static_cast<int>(number), *result);
+                found(mirror.name, number, refusal.finding, refusal.next_action);
+            } else {
+                forget(mirror.name, number);
+            }
+            finished(mirror.name, nullptr);
+        });
+}
+
+const MirrorConfig &System::configured_mirror(const std::string &name) const {
+    if (facts_.config_state != ConfigState::ok)
+        throw refused("there is no configuration in use: " +
+                      (view_.summary.empty() ? std::string("see ftctl status") : view_.summary));
+    need_kernel();
+    for (const MirrorConfig &mirror : facts_.config.mirrors)
+        if (mirror.name == name)
+            return mirror;
+    throw refused(fmt::format("{} is not in the configuration; add it there first", name));
+}
+
+void System::wish(const std::string &mirror, std::function<bool()> achieved, Done done) {
+    work(mirror).wishes.push_back({std::move(achieved), std::move(done)});
+    reconcile();
+}
+
+void System::start_alone(const std::string &name, Done done) {
+    configured_mirror(name);
+    if (facts_.kernel.pair(FT_PAIR_MIRROR, name))
+        throw refused(name + " runs already");
+    if (work(name).busy)
+        throw refused(name + " is being started just now; try again in a moment");
+    work(name).permission.alone = true;
+    wish(
+        name, [this, name] { return facts_.kernel.pair(FT_PAIR_MIRROR, name) != nullptr; },
+        std::move(done));
+}
+
+void System::resolve(const std::string &name, const std::string &survivor, Done done) {
+    const MirrorConfig &mirror = configured_mirror(name);
+    std::size_t keep = 0;
+    while (keep < 2 && mirror.legs[keep].str() != survivor)
+        keep++;
+    if (keep == 2)
+        throw refused(fmt::format("{} is no leg of {}; choose {} or {}", survivor, name,
+                                  mirror.legs[0].str(), mirror.legs[1].str()));
+    if (work(name).busy)
+        throw refused(name + " is being worked on just now; try again in a moment");
+    const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+    const std::size_t other = 1 - keep;
+    if (!pair) {
+        if (facts_.findings[name].reason != FT_REASON_SPLIT_BRAIN)
+            throw refused(name + " has no split brain to resolve; see ftctl status");
+        work(name).permission.survivor = static_cast<int>(keep);
+        wish(
+            name, [this, name] { return facts_.kernel.pair(FT_PAIR_MIRROR, name) != nullptr; },
+            std::move(done));
+        return;
+    }
+    if (facts_.findings[name].members[other].reason != FT_REASON_SPLIT_BRAIN)
+        throw refused(pair->members[keep].state == FT_MEMBER_STATE_IN_SYNC
+                          ? name + " has no split brain to resolve; see ftctl status"
+                          : fmt::format("{} runs on {}; to keep {} instead stop what uses {}, "
+                                        "\"dmsetup remove {}\", \"ftctl reload\", and resolve then",
+                                        name, mirror.legs[other].str(), survivor, name, name));
+    work(name).arrival[other].resolve = true;
+    wish(
+        name,
+        [this, name, other] {
+            const KernelPair *now = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+            return now && carries(now->members[other].state);
+        },
+        std::move(done));
+}
+
+void System::replace(const std::string &name, const std::string &device, bool wipe, Done done) {
+    const MirrorConfig &mirror = configured_mirror(name);
+    std::size_t number = 0;
+    while (number < 2 && mirror.legs[number].str() != device)
+        number++;
+    if (number == 2)
+        throw refused(fmt::format("{} is no place of a leg of {}; choose {} or {}", device, name,
+                                  mirror.legs[0].str(), mirror.legs[1].str()));
+    const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+    if (!pair)
+        throw refused(name + " does not run; start it on its good leg first");
+    if (carries(pair->members[number].state))
+        throw refused(fmt::format("the leg of {} is in use; take module {} out first", device,
+                                  mirror.legs[number].module));
+    if (!find_disk(facts_.config, facts_.inventory, mirror.legs[number]))
+        throw refused(fmt::format("there is no disk at {}; put one in", device));
+    if (work(name).busy)
+        throw refused(name + " is being worked on just now; try again in a moment");
+    work(name).arrival[number].replace = true;
+    work(name).arrival[number].wipe = wipe;
+    wish(
+        name,
+        [this, name, number] {
+            const KernelPair *now = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+            return now && carries(now->members[number].state);
+        },
+        std::move(done));
+}
+
+} // namespace ft

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+// The system under ftd's care: keeps the facts, and after each change of them
+// does the next step towards what the configuration wants. Every step starts
+// from how things are now, never from what was planned earlier, so that a
+// restart of ftd, a lost event or a pull at any moment need no handling of
+// their own.
+#pragma once
+
+#include <array>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <systemd/sd-event.h>
+#include <vector>
+
+#include "ftd/kernel/devices.hpp"
+#include "ftd/kernel/ft_netlink.hpp"
+#include "ftd/kernel/workers.hpp"
+#include "ftd/model/view.hpp"
+
+namespace ft {
+
+// Called once when something asked for has ended; an error, or none.
+using Done = std::function<void(std::exception_ptr)>;
+
+class System {
+  public:
+    // `published(before, now)` for each change of the view.
+    using Published = std::function<void(const SystemView &before, const SystemView &now)>;
+
+    System(sd_event *event, std::string config_path);
+    void start(Published published);
+
+    const SystemView &view() const { return view_; }
+    const std::string &config_path() const { return config_path_; }
+    // Resync counters of a mirror as they are now; all 0 if it does not run.
+    KernelPair progress(const std::string &mirror);
+
+    void reload();
+    void
+    propose(std::optional<ReplaceBlank> replace_blank,
+            std::function<void(std::exception_ptr, std::string config, std::string json)> done);
+    void apply(const std::string &text, bool wipe, Done done);
+    void remove_module(std::uint32_t id, bool force);
+    void online_module(std::uint32_t id);
+    void start_alone(const std::string &mirror, Done done);
+    void resolve(const std::string &mirror, const std::string &survivor, Done done);
+    void replace(const std::string &mirror, const std::string &device, bool wipe, Done done);
+
+  private:
+    struct Wish {
+        std::function<bool()> achieved;
+        Done done;
+    };
+    // What ftd remembers of a pair between two steps.
+    struct PairWork {
+        bool busy = false;
+        // Members' device instances that a decision was made about; the next one
+        // is due when they are others. 0: none; `nobody`: that there is none.
+        std::array<std::uint64_t, 2> decided{};
+        // Instances that the pair used last: what failed is not tried again.
+        std::array<std::uint64_t, 2> used{};
+        Permission permission;
+        std::array<ArrivalPermission, 2> arrival{};
+        Handle<sd_event_source, sd_event_source_disable_unref> timer;
+        bool waited = false; // mirror: degraded_wait_s is over
+        bool tried = false;  // bond: making it was tried
+        std::vector<Wish> wishes;
+    };
+    struct Application; // an Apply under way
+
+    using Legs = std::map<std::string, Leg>; // by the disk's kernel name
+
+    void connect();
+    void refresh();
+    void hardware_changed();
+    void load(const std::string &text);
+    void define_modules();
+    std::string modules_refused(const std::system_error &error) const;
+    void publish();
+
+    void reconcile();
+    void reconcile_bond(const BondConfig &bond);
+    void reconcile_mirror(const MirrorConfig &mirror);
+    void assemble(const MirrorConfig &mirror, const std::array<const Disk *, 2> &disks);
+    void assemble(const MirrorConfig &mirror, const std::array<const Disk *, 2> &disks,
+                  const std::array<Leg, 2> &legs);
+    void arrive(const MirrorConfig &mirror, std::size_t number, const Disk &disk,
+                const std::string &running);
+    void admit(const MirrorConfig &mirror, std::size_t number, const std::string &device,
+               const ArrivalPlan &plan);
+    void retry(const std::string &pair, unsigned seconds, bool waited);
+    void wish(const std::string &mirror, std::function<bool()> achieved, Done done);
+
+    void finished(const std::string &pair, std::exception_ptr error);
+    PairWork &work(const std::string &pair);
+    void found(const std::string &pair, std::size_t member, const Finding &finding,
+               const std::string &next_action);
+    void forget(const std::string &pair, std::size_t member);
+    void settle();
+    void settle_application();
+
+    bool module_usable(std::uint32_t id) const;
+    void need_kernel() const; // throws unless the kernel modules are loaded
+    const MirrorConfig &configured_mirror(const std::string &name) const;
+    void read_legs(const std::vector<std::string> &names, std::function<void(Legs)> done);
+
+    void check(Application &application) const;
+    void end_application(std::exception_ptr error);
+    void roll_back(const std::string &why);
+
+    sd_event *event_;
+    std::string config_path_;
+    Published published_;
+    Workers workers_;
+    std::unique_ptr<Devices> devices_;
+    std::unique_ptr<FtNetlink> kernel_;
+    Facts facts_;
+    SystemView view_;
+    std::map<std::string, std::shared_ptr<PairWork>> work_;
+    std::map<std::uint32_t, bool> present_;
+    std::shared_ptr<Application> application_;
+    bool going_back_ = false;
+};
+
+} // namespace ft

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ftd/kernel/device_mapper.hpp"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <libdevmapper.h>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "ftd/common/error.hpp"
+#include "ftd/common/handle.hpp"
+#include "kmod/uapi/ft_mirror.h"
+
+namespace ft::dm {
+
+namespace {
+
+// libdevmapper has one control descriptor and one log for the process.
+std::mutex library;
+
+using Task = Handle<dm_task, dm_task_destroy>;
+
+// Errors are thrown with our own words; the library's go nowhere.
+void quiet(int, const char *, int, int, const char *, ...) {}
+
+// The device-mapper's uuid, which says whose a device is.
+std::string owner(const std::string &uuid) {
+    return "FTMIRROR-" + uuid;
+}
+
+Task task(int type, const std::string &name) {
+    dm_log_with_errno_init(quiet);
+    Task task(dm_task_create(type));
+    if (!task || !dm_task_set_name(task.get(), name.c_str()))
+        throw failed(fmt::format("device-mapper: cannot work on {}; is the kernel module dm_mod "
+                                 "loaded?",
+                                 name));
+    return task;
+}
+
+// 0 or the errno. `udev`: waits until udev has acted on it too.
+int run(const Task &task, bool udev = false) {
+    std::uint32_t cookie = 0;
+    if (udev && !dm_task_set_cookie(task.get(), &cookie, 0))
+        return ENOMEM;
+    const bool done = dm_task_run(task.get());
+    const int error = done ? 0 : dm_task_get_errno(task.get());
+    if (udev)
+        dm_udev_wait(cookie);
+    return done ? 0 : error ? error : EIO;
+}
+
+} // namespace
+
+bool target_known() {
+    const std::lock_guard guard(library);
+    dm_log_with_errno_init(quiet);
+    const auto listed = [] {
+        const Task task(dm_task_create(DM_DEVICE_LIST_VERSIONS));
+        if (!task || !dm_task_run(task.get()))
+            return false;
+        for (dm_versions *target = dm_task_get_versions(task.get());;) {
+            if (std::strcmp(target->name, FT_MIRROR_TARGET) == 0)
+                return true;
+            if (!target->next)
+                return false;
+            target =
+                reinterpret_cast<dm_versions *>(reinterpret_cast<char *>(target) + target->next);
+        }
+    };
+    if (listed())
+        return true;
+    // Asking for one target by name makes the kernel load its module.
+    const Task task(dm_task_create(DM_DEVICE_GET_TARGET_VERSION));
+    if (task && dm_task_set_name(task.get(), FT_MIRROR_TARGET))
+        dm_task_run(task.get());
+    return listed();
+}
+
+void create(const std::string &name, const Table &table) {
+    const std::lock_guard guard(library);
+    const Task create = task(DM_DEVICE_CREATE, name);
+    const std::string parameters =
+        fmt::format("{} {} {}{}", table.uuid, table.legs[0], table.legs[1],
+                    table.words.empty() ? "" : " " + table.words);
+    if (!dm_task_set_uuid(create.get(), owner(table.uuid).c_str()) ||
+        !dm_task_add_target(create.get(), 0, table.sectors, FT_MIRROR_TARGET, parameters.c_str()))
+        throw failed(fmt::format("{}: device-mapper refused its table", name));
+    // The library removes the device again if the table is refused.
+    if (const int error = run(create, true))
+        throw failed(fmt::format("{} could not be started: {}; the kernel log says why", name,
+                                 error == EEXIST || error == EBUSY
+                                     ? "a device-mapper device of this name or uuid exists"
+                                     : std::strerror(error)));
+}
+
+bool remove(const std::string &name) {
+    const std::lock_guard guard(library);
+    const Task remove = task(DM_DEVICE_REMOVE, name);
+    const int error = run(remove, true);
+    if (error && error != ENXIO && error != ENOENT)
+        throw failed(fmt::format("{} could not be removed: {}{}", name, std::strerror(error),
+                                 error == EBUSY ? "; stop what uses it first" : ""));
+    return !error;
+}
+
+int message(const std::string &name, const std::string &text) {
+    const std::lock_guard guard(library);
+    const Task message = task(DM_DEVICE_TARGET_MSG, name);
+    if (!dm_task_set_sector(message.get(), 0) || !dm_task_set_message(message.get(), text.c_str()))
+        return ENOMEM;
+    return run(message);
+}
+
+} // namespace ft::dm

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+// Mirrors as device-mapper devices. Each call may wait for a disk: never from
+// the event loop. Every function throws Error.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace ft::dm {
+
+struct Table {
+    std::string uuid;                // the mirror's
+    std::array<std::string, 2> legs; // device path, "-" for none
+    std::uint64_t sectors = 0;
+    std::string words; // as ft_mirror.h has them
+};
+
+// Loads the kernel module if it is not there. False: there is none to load.
+bool target_known();
+// After it returns udev has made /dev/mapper/NAME. On an error there is no device.
+void create(const std::string &name, const Table &table);
+// False: no such device.
+bool remove(const std::string &name);
+// 0, or the errno with which the target refused the message.
+int message(const std::string &name, const std::string &text);
+
+} // namespace ft::dm

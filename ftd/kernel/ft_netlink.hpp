@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+// Client of the generic netlink family "ft": ft_core's modules and pairs.
+#pragma once
+
+#include <functional>
+#include <libmnl/libmnl.h>
+#include <optional>
+#include <string>
+#include <systemd/sd-event.h>
+#include <vector>
+
+#include "ftd/common/handle.hpp"
+#include "ftd/model/kernel_state.hpp"
+
+namespace ft {
+
+class FtNetlink {
+  public:
+    // `changed` is called for each burst of events. Nothing: ft_core is not loaded.
+    static std::unique_ptr<FtNetlink> open(sd_event *event, std::function<void()> changed);
+
+    // Everything as it is now. Never waits for a device.
+    KernelState state();
+
+    void define(std::uint32_t module, const std::vector<std::string> &bridges);
+    void forget(std::uint32_t module);
+    void isolate(std::uint32_t module);
+    void join(std::uint32_t module);
+
+  private:
+    FtNetlink() = default;
+
+    void receive();
+    using Build = std::function<void(nlmsghdr *)>;
+    using Read = std::function<void(const nlmsghdr *)>;
+    // Throws std::system_error with what the kernel answered.
+    void talk(std::uint8_t command, std::uint16_t flags, const Build &build, const Read &read);
+    void module_command(std::uint8_t command, std::uint32_t module);
+
+    Handle<mnl_socket, mnl_socket_close> commands_, events_;
+    std::uint16_t family_ = 0;
+    std::uint32_t sequence_ = 0;
+    Handle<sd_event_source, sd_event_source_disable_unref> source_;
+    std::function<void()> changed_;
+};
+
+} // namespace ft

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ftd/model/config.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+#include "ftd/common/error.hpp"
+#include "kmod/uapi/ft.h"
+
+namespace ft {
+
+namespace {
+
+constexpr std::size_t netdev_name_max = 15;
+constexpr std::size_t bridges_max = 64;
+
+// Reads one file; every complaint says where in it.
+class Reader {
+  public:
+    explicit Reader(const std::string &file) : file_(file) {}
+
+    [[noreturn]] void complain(const toml::source_region &where, const std::string &text) const {
+        throw Error(names::error_configuration,
+                    fmt::format("{}:{}: {}", file_, where.begin.line, text));
+    }
+
+    void only_keys(const toml::table &table, const std::string &what,
+                   std::initializer_list<std::string_view> known) const {
+        for (const auto &[key, value] : table)
+            if (std::find(known.begin(), known.end(), key.str()) == known.end())
+                complain(key.source(), fmt::format("unknown key \"{}\" in {}; known here: {}",
+                                                   key.str(), what, fmt::join(known, ", ")));
+    }
+
+    const toml::node &required(const toml::table &table, const std::string &what,
+                               std::string_view key) const {
+        const toml::node *node = table.get(key);
+        if (!node)
+            complain(table.source(), fmt::format("{} has no key \"{}\"; add it", what, key));
+        return *node;
+    }
+
+    std::string text(const toml::node &node, std::string_view key) const {
+        if (auto value = node.value_exact<std::string>())
+            return *value;
+        complain(node.source(), fmt::format("\"{}\" must be a text in quotes", key));
+    }
+
+    std::uint32_t number(const toml::node &node, std::string_view key, std::int64_t max) const {
+        const auto value = node.value_exact<std::int64_t>();
+        if (value && *value >= 0 && *value <= max)
+            return static_cast<std::uint32_t>(*value);
+        complain(node.source(),
+                 fmt::format("\"{}\" must be a whole number from 0 to {}", key, max));
+    }
+
+    template <typename Enum>
+    Enum choice(const toml::node &node, std::string_view key,
+                std::initializer_list<std::pair<std::string_view, Enum>> choices) const {
+        const std::string value = text(node, key);
+        std::vector<std::string> known;
+        for (const auto &[name, result] : choices) {
+            if (value == name)
+                return result;
+            known.push_back(fmt::format("\"{}\"", name));
+        }
+        complain(node.source(),
+                 fmt::format("\"{}\" is no {}; choose {}", value, key, fmt::join(known, " or ")));
+    }
+
+    std::string name(const toml::node &node, std::size_t max) const {
+        std::string value = text(node, "name");
+        const bool plain = std::all_of(value.begin(), value.end(), [](unsigned char c) {
+            return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+        });
+        if (value.empty() || value.size() > max || !plain || value[0] == '.' || value[0] == '-')
+            complain(node.source(),
+                     fmt::format("\"{}\" cannot be a name here; use 1 to {} letters, digits, "
+                                 "'_', '-' or '.', not beginning with '-' or '.'",
+                                 value, max));
+        return value;
+    }
+
+    DevicePath device(const toml::node &node, const Config &config) const {
+        const std::string value = text(node, "device");
+        const auto path = DevicePath::parse(value);
+        if (!path)
+            complain(node.source(),
+                     fmt::format("\"{}\" is no device path; write MODULE/SLOT as \"ftctl setup "
+                                 "--dry-run\" shows them, for example \"10/1\"",
+                                 value));
+        const bool known = std::any_of(config.modules.begin(), config.modules.end(),
+                                       [&](const auto &m) { return m.id == path->module; });
+        if (!known)
+            complain(node.source(),
+                     fmt::format("\"{}\" is in module {}, which does not exist; define it with "
+                                 "[[module]] id = {}, or correct the path",
+                                 value, path->module, path->module));
+        return *path;
+    }
+
+    std::array<DevicePath, 2> members(const toml::table &table, const std::string &what,
+                                      std::string_view key, const Config &config) {
+        const toml::node &node = required(table, what, key);
+        const toml::array *array = node.as_array();
+        if (!array || array->size() != 2)
+            complain(node.source(), fmt::format("\"{}\" must be a list of two device paths, for "
+                                                "example [\"10/1\", \"11/1\"]",
+                                                key));
+        std::array<DevicePath, 2> result;
+        for (std::size_t i = 0; i < 2; i++) {
+            result[i] = device((*array)[i], config);
+            if (!devices_.insert(result[i].str()).second)
+                complain(
+                    (*array)[i].source(),
+                    fmt::format("device \"{}\" is named twice; a device can be in one place of "
+                                "one pair only",
+                                result[i].str()));
+        }
+        if (result[0].module == result[1].module)
+            complain(
+                node.source(),
+                fmt::format("both members of {} are in module {}; they must be in two modules, "
+                            "or a pulled module would take both",
+                            what, result[0].module));
+        return result;
+    }
+
+    void unique_name(const toml::node &node, const std::string &name) {
+        if (!names_.insert(name).second)
+            complain(node.source(),
+                     fmt::format("the name \"{}\" is used twice; choose another one", name));
+    }
+
+    void unique_uuid(const toml::node &node, const std::string &uuid) {
+        if (!uuids_.insert(uuid).second)
+            complain(node.source(),
+                     fmt::format("the uuid \"{}\" is used twice; each mirror has its "
+                                 "own, as \"ftctl setup\" writes it",
+                                 uuid));
+    }
+
+    // The tables of [[key]].
+    std::vector<const toml::table *> tables(const toml::table &root, std::string_view key) const {
+        std::vector<const toml::table *> result;
+        const toml::node *node = root.get(key);
+        if (!node)
+            return result;
+        const toml::array *array = node->as_array();
+        if (!array)
+            complain(node->source(),
+                     fmt::format("write [[{}]], not [{}]: there may be several", key, key));
+        for (const toml::node &entry : *array) {
+            if (!entry.is_table())
+                complain(entry.source(), fmt::format("write [[{}]] and its keys below", key));
+            result.push_back(entry.as_table());
+        }
+        return result;
+    }
+
+    ModuleConfig module(const toml::table &table, const Config &config) {
+        only_keys(table, "[[module]]", {"id", "bridges"});
+        ModuleConfig result;
+        const toml::node &id = required(table, "[[module]]", "id");
+        result.id = number(id, "id", FT_MODULE_NONE - 1);
+        for (const ModuleConfig &other : config.modules)
+            if (other.id == result.id)
+                complain(id.source(),
+                         fmt::format("module {} is defined twice; put all its bridges into one "
+                                     "[[module]]",
+                                     result.id));
+        const toml::node &bridges = required(table, "[[module]]", "bridges");
+        const toml::array *array = bridges.as_array();
+        if (!array || array->empty() || array->size() > bridges_max)
+            complain(bridges.source(),
+                     "\"bridges\" must be a list of 1 to 64 PCI addresses, for example "
+                     "[\"0000:00:04.0\"]");
+        for (const toml::node &entry : *array) {
+            const std::string bridge = text(entry, "bridges");
+            if (!is_pci_address(bridge))
+                complain(entry.source(),
+                         fmt::format("\"{}\" is no PCI address; write it as lspci -D shows it, for "
+                                     "example \"0000:00:04.0\"",
+                                     bridge));
+            if (!bridges_.insert(bridge).second)
+                complain(entry.source(),
+                         fmt::format("bridge \"{}\" is named twice; it can be in one module only",
+                                     bridge));
+            result.bridges.push_back(bridge);
+        }
+        return result;
+    }
+
+    BondConfig bond(const toml::table &table, const Config &config) {
+        only_keys(table, "[[bond]]", {"name", "ports", "address", "primary", "failback"});
+        BondConfig result;
+        const toml::node &name_node = required(table, "[[bond]]", "name");
+        result.name = name(name_node, netdev_name_max);
+        unique_name(name_node, result.name);
+        result.ports = members(table, "bond " + result.name, "ports", config);
+        if (const toml::node *node = table.get("address"))
+            result.address = hardware_address(*node);
+        if (const toml::node *node = table.get("primary")) {
+            result.primary = device(*node, config);
+            if (*result.primary != result.ports[0] && *result.primary != result.ports[1])
+                complain(node->source(), fmt::format("primary \"{}\" is none of the ports of {}; "
+                                                     "name \"{}\" or \"{}\"",
+                                                     result.primary->str(), result.name,
+                                                     result.ports[0].str(), result.ports[1].str()));
+        }
+        if (const toml::node *node = table.get("failback"))
+            result.failback = choice<Failback>(*node, "failback",
+                                               {{"never", Failback::never},
+                                                {"better", Failback::better},
+                                                {"always", Failback::always}});
+        return result;
+    }
+
+    MirrorConfig mirror(const toml::table &table, const Config &config) {
+        only_keys(table, "[[mirror]]",
+                  {"name", "uuid", "legs", "timeout_ms", "degraded_start", "degraded_wait_s"});
+        MirrorConfig result;
+        const toml::node &name_node = required(table, "[[mirror]]", "name");
+        result.name = name(name_node, FT_NAME_MAX - 1);
+        unique_name(name_node, result.name);
+        const toml::node &uuid = required(table, "[[mirror]]", "uuid");
+        result.uuid = this->uuid(uuid);
+        unique_uuid(uuid, result.uuid);
+        result.legs = members(table, "mirror " + result.name, "legs", config);
+        if (const toml::node *node = table.get("timeout_ms"))
+            result.timeout_ms = number(*node, "timeout_ms", 3600 * 1000);
+        if (const toml::node *node = table.get("degraded_start"))
+            result.degraded_start = choice<DegradedStart>(
+                *node, "degraded_start",
+                {{"wait", DegradedStart::wait}, {"start", DegradedStart::start}});
+        if (const toml::node *node = table.get("degraded_wait_s"))
+            result.degraded_wait_s = number(*node, "degraded_wait_s", 86400);
+        return result;
+    }
+
+  private:
+    std::string hardware_address(const toml::node &node) const {
+        const std::string value = text(node, "address");
+        bool good = value.size() == 17;
+        for (std::size_t i = 0; good && i < value.size(); i++)
+            good =
+                i % 3 == 2 ? value[i] == ':' : std::isxdigit(static_cast<unsigned char>(value[i]));
+        // A group address, or all zeroes, cannot be a sender.
+        if (!good || std::stoi(value.substr(0, 2), nullptr, 16) & 1 || value == "00:00:00:00:00:00")
+            complain(node.source(),
+                     fmt::format("\"{}\" is no hardware address of one interface; "
+                                 "write six bytes, for example \"52:54:00:12:34:56\"",
+                                 value));
+        std::string lower = value;
+        std::transform(lower.begin(), lower.end(), lower.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        return lower;
+    }
+
+    std::string uuid(const toml::node &node) const {
+        const std::string value = text(node, "uuid");
+        bool good = value.size() == 36;
+        bool zero = true;
+        for (std::size_t i = 0; good && i < value.size(); i++) {
+            const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+            good = dash ? value[i] == '-' : std::isxdigit(static_cast<unsigned char>(value[i]));
+            zero = zero && (value[i] == '0' || value[i] == '-');
+        }
+        if (!good || zero)
+            complain(node.source(),
+                     fmt::format("\"{}\" is no uuid; it looks like "
+                                 "\"0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\", and \"ftctl setup\" "
+                                 "writes it",
+                                 value));
+        std::string lower = value;
+        std::transform(lower.begin(), lower.end(), lower.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        return lower;
+    }
+
+    const std::string &file_;
+    std::set<std::string> devices_, names_, uuids_, bridges_;
+};
+
+std::string_view name(Failback failback) {
+    switch (failback) {
+    case Failback::never:
+        return "never";
+    case Failback::better:
+        return "better";
+    case Failback::always:
+        return "always";
+    }
+    return "never";
+}
+
+} // namespace
+
+std::optional<DevicePath> DevicePath::parse(const std::string &text) {
+    const std::size_t slash = text.find('/');
+    if (slash == std::string::npos || slash == 0 || slash > 9 || slash + 1 == text.size())
+        return std::nullopt;
+    DevicePath path;
+    for (std::size_t i = 0; i < slash; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return std::nullopt;
+        path.module = path.module * 10 + static_cast<std::uint32_t>(text[i] - '0');
+    }
+    path.slot = text.substr(slash + 1);
+    bool digit = false; // numbers, set apart by one dot, or once by a colon
+    bool colon = false;
+    for (const char c : path.slot) {
+        const bool separator = c == '.' || (c == ':' && !colon);
+        if (!(c >= '0' && c <= '9') && !(separator && digit))
+            return std::nullopt;
+        colon = colon || c == ':' || c == '.';
+        digit = !separator;
+    }
+    if (!digit || path.str() != text)
+        return std::nullopt;
+    return path;
+}
+
+std::string DevicePath::str() const {
+    return fmt::format("{}/{}", module, slot);
+}
+
+Config parse_config(const std::string &text, const std::string &file) {
+    Reader reader(file);
+    toml::table root;
+    try {
+        root = toml::parse(text, file);
+    } catch (const toml::parse_error &error) {
+        reader.complain(error.source(),
+                        fmt::format("not readable as TOML: {}", error.description()));
+    }
+    reader.only_keys(root, "the file", {"module", "bond", "mirror", "policy"});
+
+    Config config;
+    for (const toml::table *table : reader.tables(root, "module"))
+        config.modules.push_back(reader.module(*table, config));
+    for (const toml::table *table : reader.tables(root, "bond"))
+        config.bonds.push_back(reader.bond(*table, config));
+    for (const toml::table *table : reader.tables(root, "mirror"))
+        config.mirrors.push_back(reader.mirror(*table, config));
+    if (const toml::node *node = root.get("policy")) {
+        const toml::table *policy = node->as_table();
+        if (!policy)
+            reader.complain(node->source(), "write [policy] and its keys below");
+        reader.only_keys(*policy, "[policy]", {"replace_blank"});
+        if (const toml::node *blank = policy->get("replace_blank"))
+            config.replace_blank = reader.choice<ReplaceBlank>(
+                *blank, "replace_blank",
+                {{"ask", ReplaceBlank::ask}, {"auto", ReplaceBlank::automatic}});
+    }
+    return config;
+}
+
+std::string write_config(const Config &config) {
+    const MirrorConfig usual;
+    std::string out = "# Modules and pairs of this server, read by ftd. A device path is "
+                      "MODULE/SLOT.\n# After a change: ftctl reload\n";
+    for (const ModuleConfig &module : config.modules) {
+        std::vector<std::string> bridges;
+        for (const std::string &bridge : module.bridges)
+            bridges.push_back(fmt::format("\"{}\"", bridge));
+        out += fmt::format("\n[[module]]\nid = {}\nbridges = [{}]\n", module.id,
+                           fmt::join(bridges, ", "));
+    }
+    for (const BondConfig &bond : config.bonds) {
+        out += fmt::format("\n[[bond]]\nname = \"{}\"\nports = [\"{}\", \"{}\"]\n", bond.name,
+                           bond.ports[0].str(), bond.ports[1].str());
+        if (!bond.address.empty())
+            out += fmt::format("address = \"{}\"\n", bond.address);
+        if (bond.primary)
+            out += fmt::format("primary = \"{}\"\n", bond.primary->str());
+        if (bond.failback != Failback::never)
+            out += fmt::format("failback = \"{}\"\n", name(bond.failback));
+    }
+    for (const MirrorConfig &mirror : config.mirrors) {
+        out += fmt::format("\n[[mirror]]\nname = \"{}\"\nuuid = \"{}\"\nlegs = [\"{}\", \"{}\"]\n",
+                           mirror.name, mirror.uuid, mirror.legs[0].str(), mirror.legs[1].str());
+        if (mirror.timeout_ms != usual.timeout_ms)
+            out += fmt::format("timeout_ms = {}\n", mirror.timeout_ms);
+        if (mirror.degraded_start != usual.degraded_start)
+            out += "degraded_start = \"start\"\n";
+        if (mirror.degraded_wait_s != usual.degraded_wait_s)
+            out += fmt::format("degraded_wait_s = {}\n", mirror.degraded_wait_s);
+    }
+    out += fmt::format("\n[policy]\nreplace_blank = \"{}\"\n",
+                       config.replace_blank == ReplaceBlank::automatic ? "auto" : "ask");
+    return out;
+}
+
+std::optional<DevicePath> locate(const std::vector<ModuleConfig> &modules, const PciChain &chain) {
+    for (const ModuleConfig &module : modules) {
+        for (std::size_t bridge = 0; bridge < module.bridges.size(); bridge++) {
+            const auto found = std::find(chain.begin(), chain.end(), module.bridges[bridge]);
+            if (found == chain.end() || found + 1 == chain.end())
+                continue;
+            DevicePath path;
+            path.module = module.id;
+            if (module.bridges.size() > 1)
+                path.slot = fmt::format("{}:", bridge);
+            for (auto below = found + 1; below != chain.end(); ++below)
+                path.slot += fmt::format("{}{}", below == found + 1 ? "" : ".", devfn(*below));
+            return path;
+        }
+    }
+    return std::nullopt;
+}
+
+std::array<std::uint8_t, 16> uuid_bytes(const std::string &uuid) {
+    std::array<std::uint8_t, 16> bytes{};
+    std::size_t nibble = 0;
+    for (const char c : uuid) {
+        if (c == '-')
+            continue;
+        const int value = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+        bytes[nibble / 2] = static_cast<std::uint8_t>(bytes[nibble / 2] << 4 | value);
+        nibble++;
+    }
+    return bytes;
+}
+
+std::string uuid_string(const std::uint8_t *bytes) {
+    std::string out;
+    for (int i = 0; i < 16; i++)
+        out += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+    return out;
+}
+
+} // namespace ft

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+// The configuration: which modules there are, and which pairs across them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ftd/model/inventory.hpp"
+
+namespace ft {
+
+// A place in a module, "10/2": survives the change of the device that sits there.
+struct DevicePath {
+    std::uint32_t module = 0;
+    std::string slot;
+
+    static std::optional<DevicePath> parse(const std::string &text);
+    std::string str() const;
+    bool operator==(const DevicePath &) const = default;
+};
+
+struct ModuleConfig {
+    std::uint32_t id = 0;
+    std::vector<std::string> bridges;
+    bool operator==(const ModuleConfig &) const = default;
+};
+
+enum class Failback { never, better, always };
+enum class DegradedStart { wait, start };
+enum class ReplaceBlank { ask, automatic };
+
+struct BondConfig {
+    std::string name;
+    std::array<DevicePath, 2> ports;
+    std::string address; // empty: the first port's
+    std::optional<DevicePath> primary;
+    Failback failback = Failback::never;
+    bool operator==(const BondConfig &) const = default;
+};
+
+struct MirrorConfig {
+    std::string name;
+    std::string uuid;
+    std::array<DevicePath, 2> legs;
+    std::uint32_t timeout_ms = 5000;
+    DegradedStart degraded_start = DegradedStart::wait;
+    std::uint32_t degraded_wait_s = 30;
+    bool operator==(const MirrorConfig &) const = default;
+};
+
+struct Config {
+    std::vector<ModuleConfig> modules;
+    std::vector<BondConfig> bonds;
+    std::vector<MirrorConfig> mirrors;
+    ReplaceBlank replace_blank = ReplaceBlank::ask;
+    bool operator==(const Config &) const = default;
+};
+
+// Throws Error (InvalidConfiguration) that names file, line, key and the way out.
+Config parse_config(const std::string &text, const std::string &file);
+std::string write_config(const Config &config);
+
+// The place of a device below the modules' bridges; none if it is in no module.
+std::optional<DevicePath> locate(const std::vector<ModuleConfig> &modules, const PciChain &chain);
+
+std::array<std::uint8_t, 16> uuid_bytes(const std::string &uuid); // of a valid one
+std::string uuid_string(const std::uint8_t *bytes);
+
+} // namespace ft

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ftd/model/view.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace ft {
+
+namespace {
+
+// A member that still carries the pair, or could at once.
+bool good(ft_member_state state) {
+    switch (state) {
+    case FT_MEMBER_STATE_ACTIVE:
+    case FT_MEMBER_STATE_STANDBY:
+    case FT_MEMBER_STATE_IN_SYNC:
+        return true;
+    case FT_MEMBER_STATE_SYNCING:
+    case FT_MEMBER_STATE_FAULTY:
+    case FT_MEMBER_STATE_MISSING:
+    case FT_MEMBER_STATE_STALE:
+    case FT_MEMBER_STATE_FOREIGN:
+        return false;
+    }
+    return false;
+}
+
+// Found wrong with a device that is there, by nobody's wish, and not cured by
+// itself: a person must act.
+bool needs_person(ft_reason reason) {
+    switch (reason) {
+    case FT_REASON_IO_ERROR:
+    case FT_REASON_TIMEOUT:
+    case FT_REASON_SPLIT_BRAIN:
+    case FT_REASON_FOREIGN:
+    case FT_REASON_BLANK:
+    case FT_REASON_DAMAGED:
+    case FT_REASON_INCONSISTENT:
+    case FT_REASON_RECORD_FAILED:
+    case FT_REASON_NEWER_LEG:
+        return true;
+    case FT_REASON_NONE:
+    case FT_REASON_NEVER_THERE:
+    case FT_REASON_REMOVED:
+    case FT_REASON_ISOLATED:
+    case FT_REASON_OPERATOR:
+    case FT_REASON_LINK_DOWN:
+    case FT_REASON_ADMIN_DOWN:
+    case FT_REASON_RESYNC:
+    case FT_REASON_STALE:
+    case FT_REASON_CLEAN_UP:
+    case FT_REASON_FAILBACK:
+        return false;
+    }
+    return true; // a reason that a newer kernel module knows
+}
+
+std::string module_of(const MemberView &member) {
+    return member.path.substr(0, member.path.find('/'));
+}
+
+// What to do about one member that is not as it should be.
+std::string member_action(ft_pair_type type, const MemberView &member) {
+    const std::string &path = member.path;
+    const std::string module = module_of(member);
+    const char *device = type == FT_PAIR_BOND ? "NIC" : "disk";
+    switch (member.reason) {
+    case FT_REASON_NONE:
+    case FT_REASON_RESYNC:
+    case FT_REASON_CLEAN_UP:
+    case FT_REASON_FAILBACK:
+    case FT_REASON_STALE:
+        return {};
+    case FT_REASON_NEVER_THERE:
+    case FT_REASON_REMOVED:
+        return path.empty()
+                   ? fmt::format("put the {} back", device)
+                   : fmt::format("put module {} with the {} of {} back", module, device, path);
+    case FT_REASON_ISOLATED:
+    case FT_REASON_OPERATOR:
+        return path.empty()
+                   ? std::string("take the module in again")
+                   : fmt::format("when the work is done: \"ftctl module online {}\"", module);
+    case FT_REASON_LINK_DOWN:
+        return fmt::format("check cable and switch port of {} ({})", path, member.name);
+    case FT_REASON_ADMIN_DOWN:
+        return fmt::format("\"ip link set {} up\"", member.name);
+    case FT_REASON_IO_ERROR:
+    case FT_REASON_TIMEOUT:
+        return fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
+                           device, path, module);
+    case FT_REASON_RECORD_FAILED:
+        return fmt::format("replace the disk of {}; then stop what uses the mirror and assemble it "
+                           "again",
+                           path);
+    case FT_REASON_SPLIT_BRAIN:
+    case FT_REASON_FOREIGN:
+    case FT_REASON_BLANK:
+    case FT_REASON_DAMAGED:
+    case FT_REASON_INCONSISTENT:
+    case FT_REASON_NEWER_LEG:
+        return fmt::format("look at the disk of {}: {}", path, reason_text(name(member.reason)));
+    }
+    return {};
+}
+
+template <typename Place>
+std::array<std::string, 2> path_texts(const std::array<Place, 2> &places) {
+    return {places[0].str(), places[1].str()};
+}
+
+class Composer {
+  public:
+    explicit Composer(const Facts &facts) : facts_(facts) {}
+
+    SystemView run() {
+        view_.config_state = facts_.config_state;
+        view_.config_error = facts_.config_error;
+        for (const BondConfig &bond : facts_.config.bonds)
+            configured(view_.bonds, FT_PAIR_BOND, bond.name, path_texts(bond.ports));
+        for (const MirrorConfig &mirror : facts_.config.mirrors)
+            configured(view_.mirrors, FT_PAIR_MIRROR, mirror.name, path_texts(mirror.legs)).uuid =
+                mirror.uuid;
+        // Running pairs that the configuration does not name are told too:
+        // hiding one would hide that a module cannot be pulled.
+        for (const KernelPair &pair : facts_.kernel.pairs)
+            running(pair.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors, pair);
+        for (auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (auto &[name, pair] : *pairs)
+                refine(pair);
+        for (const ModuleConfig &module : facts_.config.modules)
+            view_.modules[module.id] = compose_module(module);
+        compose_system();
+        return std::move(view_);
+    }
+
+  private:
+    PairView &configured(std::map<std::string, PairView> &pairs, ft_pair_type type,
+                         const std::string &name, const std::array<std::string, 2> &paths) {
+        PairView &pair = pairs[name];
+        pair.type = type;
+        pair.name = name;
+        pair.configured = true;
+        for (std::size_t i = 0; i < 2; i++) {
+            pair.members[i].path = paths[i];
+            pair.members[i].name = device_at(type, paths[i]);
+        }
+        return pair;
+    }
+
+    void running(std::map<std::string, PairView> &pairs, const KernelPair &kernel) {
+        PairView &pair = pairs[kernel.name];
+        pair.type = kernel.type;
+        pair.name = kernel.name;
+        pair.running = true;
+        const auto mapped = facts_.inventory.mapped.find(kernel.name);
+        if (kernel.type == FT_PAIR_MIRROR && mapped != facts_.inventory.mapped.end())
+            pair.size = mapped->second;
+        if (!kernel.uuid.empty())
+            pair.uuid = kernel.uuid;
+        pair.state = kernel.state;
+        pair.reason = kernel.reason;
+        pair.since = kernel.since;
+        pair.switches = kernel.switches;
+        std::array<std::size_t, 2> place{0, 1};
+        if (pair.configured && kernel.type == FT_PAIR_BOND)
+            place = bond_order(pair, kernel);
+        for (std::size_t i = 0; i < 2; i++) {
+            const KernelMember &from = kernel.members[i];
+            MemberView &member = pair.members[place[i]];
+            if (!from.device.empty()) {
+                member.name = from.device;
+                if (!pair.configured)
+                    member.path = path_of(kernel.type, from.device);
+            }
+            member.state = from.state;
+            member.reason = from.reason;
+            member.since = from.since;
+        }
+    }
+
+    // A bond's ports are numbered in the order in which they were enslaved.
+    static std::array<std::size_t, 2> bond_order(const PairView &pair, const KernelPair &kernel) {
+        const auto swapped = [&](std::size_t i) {
+            const std::string &device = kernel.members[i].device;
+            return !device.empty() && device == pair.members[1 - i].name &&
+                   device != pair.members[i].name;
+        };
+        if (swapped(0) || swapped(1))
+            return {1, 0};
+        return {0, 1};
+    }
+
+    void refine(PairView &pair) {
+        const auto found = facts_.findings.find(pair.name);
+        const PairFindings nothing;
+        const PairFindings &findings = found == facts_.findings.end() ? nothing : found->second;
+        std::string action;
+        for (std::size_t i = 0; i < 2; i++) {
+            MemberView &member = pair.members[i];
+            const Finding &finding = findings.members[i];
+            const bool used = good(member.state) || member.state == FT_MEMBER_STATE_SYNCING;
+            if (!used && finding.reason != FT_REASON_NONE) {
+                member.state = finding.state;
+                member.reason = finding.reason;
+                if (!pair.running)
+                    member.since = findings.since;
+                if (action.empty())
+                    action = findings.actions[i];
+            }
+            if (action.empty())
+                action = member_action(pair.type, member);
+        }
+        if (!pair.running) {
+            const bool decided = findings.reason != FT_REASON_NONE;
+            const bool there = !pair.members[0].name.empty() || !pair.members[1].name.empty();
+            if (decided || there)
+                action = findings.next_action;
+            pair.state = FT_PAIR_STATE_BROKEN;
+            pair.reason =
+                findings.reason == FT_REASON_NONE ? FT_REASON_NEVER_THERE : findings.reason;
+            pair.since = findings.since;
+            if (!facts_.kernel.loaded)
+                action = "load the kernel modules: \"modprobe -a ft_core ft_bond ft_mirror\"";
+        }
+        if (pair.state == FT_PAIR_STATE_DUPLEX)
+            action.clear();
+        if (!pair.configured && action.empty() && facts_.config_state == ConfigState::ok)
+            action = fmt::format("{} runs but is not in the configuration; add it, or remove it",
+                                 pair.name);
+        pair.next_action = action;
+    }
+
+    ModuleView compose_module(const ModuleConfig &config) {
+        ModuleView module;
+        module.id = config.id;
+        module.bridges = config.bridges;
+        const KernelModule *kernel = facts_.kernel.module(config.id);
+        const auto gone = facts_.module_gone.find(config.id);
+        if (kernel)
+            module.since = kernel->since;
+        if (!module_present(config, facts_.inventory)) {
+            module.state = FT_MODULE_STATE_REMOVED;
+            module.reason = FT_REASON_REMOVED;
+            if (gone != facts_.module_gone.end())
+                module.since = gone->second;
+            module.next_action = fmt::format("put module {} back", config.id);
+        } else if (kernel && kernel->state == FT_MODULE_STATE_OFFLINE) {
+            module.state = FT_MODULE_STATE_OFFLINE;
+            module.reason = kernel->reason;
+            module.next_action = fmt::format(
+                "it is safe to pull; to use it again: \"ftctl module online {}\"", config.id);
+        } else {
+            module.state = FT_MODULE_STATE_ONLINE;
+            judge_members(module);
+        }
+        list_devices(module);
+        list_blockers(module);
+        return module;
+    }
+
+    template <typename Visit>
+    void each_member_of(std::uint32_t id, Visit visit) const {
+        const std::string prefix = fmt::format("{}/", id);
+        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (const auto &[name, pair] : *pairs)
+                for (std::size_t i = 0; i < 2; i++)
+                    if (pair.members[i].path.starts_with(prefix))
+                        visit(pair, i);
+    }
+
+    void judge_members(ModuleView &module) const {
+        each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
+            const MemberView &member = pair.members[i];
+            if (!good(member.state) && needs_person(member.reason)) {
+                module.state = FT_MODULE_STATE_BROKEN;
+                module.reason = member.reason;
+                module.since = member.since;
+                module.next_action = pair.next_action;
+            } else if (member.state == FT_MEMBER_STATE_SYNCING &&
+                       module.state == FT_MODULE_STATE_ONLINE) {
+                module.state = FT_MODULE_STATE_SYNCING;
+                module.reason = member.reason;
+                module.since = member.since;
+            }
+        });
+    }
+
+    void list_devices(ModuleView &module) const {
+        const auto add = [&](const PciChain &chain, const char *kind, const std::string &name) {
+            const auto path = locate(facts_.config.modules, chain);
+            if (path && path->module == module.id)
+                module.devices.push_back({path->str(), kind, name, pair_of(path->str())});
+        };
+        for (const Nic &nic : facts_.inventory.nics)
+            add(nic.chain, "nic", nic.name);
+        for (const Disk &disk : facts_.inventory.disks)
+            add(disk.chain, "disk", disk.name);
+        std::sort(module.devices.begin(), module.devices.end(), [](const auto &a, const auto &b) {
+            return std::tie(a.path, a.name) < std::tie(b.path, b.name);
+        });
+    }
+
+    void list_blockers(ModuleView &module) const {
+        if (module.state == FT_MODULE_STATE_OFFLINE || module.state == FT_MODULE_STATE_REMOVED)
+            return;
+        each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
+            if (!pair.running || !good(pair.members[i].state) || good(pair.members[1 - i].state))
+                return;
+            const MemberView &other = pair.members[1 - i];
+            module.blockers.push_back(
+                fmt::format("{} would lose its last good member, {}: {} is {} ({})", pair.name,
+                            pair.members[i].path, other.path, name(other.state),
+                            reason_text(name(other.reason))));
+        });
+    }
+
+    void compose_system() {
+        view_.state = FT_PAIR_STATE_DUPLEX;
+        const PairView *worst = nullptr;
+        std::size_t count = 0;
+        for (const auto *pairs : {&view_.mirrors, &view_.bonds})
+            for (const auto &[name, pair] : *pairs) {
+                if (pair.state != FT_PAIR_STATE_DUPLEX) {
+                    count++;
+                    if (!worst || rank(pair.state) > rank(worst->state))
+                        worst = &pair;
+                }
+            }
+        if (worst) {
+            view_.state = worst->state;
+            view_.next_action = worst->next_action;
+            view_.summary = fmt::format("{} of {} pairs not duplex; {} is {}", count,
+                                        view_.bonds.size() + view_.mirrors.size(), worst->name,
+                                        name(worst->state));
+        }
+        // What follows is told instead: without it no pair can be as wanted.
+        if (facts_.config_state == ConfigState::refused) {
+            view_.state = FT_PAIR_STATE_BROKEN;
+            view_.summary = "configuration refused: " + facts_.config_error;
+            view_.next_action = "correct the configuration, then \"ftctl reload\"";
+        } else if (facts_.config_state == ConfigState::none && !worst) {
+            view_.state = FT_PAIR_STATE_BROKEN;
+            view_.summary = "no configuration";
+            view_.next_action = "\"ftctl setup\"";
+        } else if (view_.bonds.empty() && view_.mirrors.empty()) {
+            view_.state = FT_PAIR_STATE_BROKEN;
+            view_.summary = "no pair is configured";
+            view_.next_action = "\"ftctl setup\"";
+        } else if (!facts_.kernel.loaded) {
+            view_.summary = "the kernel modules are not loaded";
+        }
+    }
+
+    static int rank(ft_pair_state state) {
+        switch (state) {
+        case FT_PAIR_STATE_DUPLEX:
+            return 0;
+        case FT_PAIR_STATE_SYNCING:
+            return 1;
+        case FT_PAIR_STATE_SIMPLEX:
+            return 2;
+        case FT_PAIR_STATE_BROKEN:
+            return 3;
+        }
+        return 3;
+    }
+
+    std::string device_at(ft_pair_type type, const std::string &text) const {
+        const auto path = DevicePath::parse(text);
+        if (type == FT_PAIR_BOND) {
+            const Nic *nic = find_nic(facts_.config, facts_.inventory, *path);
+            return nic ? nic->name : std::string();
+        }
+        const Disk *disk = find_disk(facts_.config, facts_.inventory, *path);
+        return disk ? disk->name : std::string();
+    }
+
+    std::string path_of(ft_pair_type type, const std::string &device) const {
+        const auto place = [&](const auto &devices) -> std::string {
+            for (const auto &candidate : devices)
+                if (candidate.name == device)
+                    if (const auto path = locate(facts_.config.modules, candidate.chain))
+                        return path->str();
+            return {};
+        };
+        return type == FT_PAIR_BOND ? place(facts_.inventory.nics) : place(facts_.inventory.disks);
+    }
+
+    std::string pair_of(const std::string &path) const {
+        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (const auto &[name, pair] : *pairs)
+                if (pair.members[0].path == path || pair.members[1].path == path)
+                    return name;
+        return {};
+    }
+
+    const Facts &facts_;
+    SystemView view_;
+};
+
+template <typename Device>
+const Device *find_at(const Config &config, const std::vector<Device> &devices,
+                      const DevicePath &path) {
+    for (const Device &device : devices)
+        if (locate(config.modules, device.chain) == path)
+            return &device;
+    return nullptr;
+}
+
+} // namespace
+
+SystemView compose(const Facts &facts) {
+    return Composer(facts).run();
+}
+
+bool module_present(const ModuleConfig &module, const Inventory &inventory) {
+    const std::vector<ModuleConfig> only{module};
+    return std::any_of(inventory.functions.begin(), inventory.functions.end(),
+                       [&](const PciChain &chain) { return locate(only, chain).has_value(); });
+}
+
+const Nic *find_nic(const Config &config, const Inventory &inventory, const DevicePath &path) {
+    return find_at(config, inventory.nics, path);
+}
+
+const Disk *find_disk(const Config &config, const Inventory &inventory, const DevicePath &path) {
+    return find_at(config, inventory.disks, path);
+}
+
+const KernelModule *KernelState::module(std::uint32_t id) const {
+    for (const KernelModule &module : modules)
+        if (module.id == id)
+            return &module;
+    return nullptr;
+}
+
+const KernelPair *KernelState::pair(ft_pair_type type, const std::string &name) const {
+    for (const KernelPair &pair : pairs)
+        if (pair.type == type && pair.name == name)
+            return &pair;
+    return nullptr;
+}
+
+} // namespace ft
