@@ -1,0 +1,74 @@
+"""A guest right after boot, kept: a scenario restores it instead of booting."""
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import accel, layers, store
+from .guest import COMMAND_LINE, Guest
+from .paths import QEMU
+
+SYSTEM_DISK = "512M"
+
+
+def blank_system_disk(path):
+    """The disk that survives power cuts and reboots, freshly formatted."""
+    subprocess.run(["truncate", "-s", SYSTEM_DISK, str(path)], check=True)
+    layers.run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+                "-J", "size=8", "-L", "ftsystem", path])
+
+
+class Flavour:
+    """What a guest is made of; equal flavours share a snapshot."""
+
+    def __init__(self, payload, kernel=None, layers_=(), mem=1024, smp=2, cmdline="",
+                 icount=False, extra=()):
+        self.kernel = layers.Kernel(kernel)
+        if self.kernel.debug:
+            # KASAN's shadow and kmemleak's records take their share of the memory.
+            mem, cmdline = mem * 3 // 2, f"{cmdline} kmemleak=on"
+        initrd = layers.initrd(payload, layers_)
+        self.machine = [*accel.options(self.kernel, icount), "-smp", str(smp), "-m", str(mem),
+                        *extra]
+        self.boot = ["-kernel", self.kernel.image, "-initrd", initrd / "initrd",
+                     "-append", f"{COMMAND_LINE} {cmdline}".strip()]
+        self._key = (initrd.name, self.kernel.key, self.machine, self.boot[-1],
+                     Path(shutil.which("qemu-system-x86_64")).stat().st_mtime_ns,
+                     QEMU / "ftguest/guest.py", QEMU / "ftguest/snapshot.py")
+
+    @staticmethod
+    def disk(path):
+        """QEMU's options for the system disk and the console."""
+        return ["-blockdev", f"driver=raw,node-name=system,discard=unmap,file.driver=file,"
+                             f"file.filename={path},file.locking=off",
+                "-device", "virtio-blk-pci,id=system,drive=system,serial=FTSYSTEM,addr=1d.0"]
+
+    @staticmethod
+    def console(folder):
+        """QEMU's options for a console that is only recorded."""
+        return ["-chardev", f"file,id=console,path={folder}/console.log",
+                "-serial", "chardev:console"]
+
+    def snapshot(self, log):
+        """The folder with this flavour's snapshot: `memory` and `system.img`.
+
+        The drivers of what the modules hold are loaded: each scenario needs them.
+        """
+        def make(folder):
+            log("booting a guest to take the snapshot")
+            blank_system_disk(folder / "system.img")
+            guest = Guest(folder, [*self.machine, *self.boot, *self.console(folder),
+                                   *self.disk(folder / "system.img")], lambda text: None)
+            try:
+                guest.agent.greet(guest.running, 180)
+                state = guest.agent.run(
+                    "systemctl is-system-running --wait; systemctl --failed --no-legend --plain"
+                ).wait(180, check=False).strip()
+                (folder / "state").write_text(state + "\n")
+                guest.agent.run("modprobe -a nvme e1000e; udevadm settle; sync; echo 3 >/proc/sys/vm/drop_caches").wait(60)
+                guest.snapshot(folder / "memory")
+            except BaseException as error:
+                said = guest.console.read_text(errors="replace")[-3000:]
+                raise layers.LayerError(f"the guest did not boot: {error}\n{said}") from error
+            finally:
+                guest.end()
+        return store.product("snapshot", store.key(*self._key), make)
