@@ -1,0 +1,50 @@
+"""Orderly removal: ftctl takes a module out of use, it is pulled, and comes back by itself.
+
+      +-- 10: NIC, disk --+
+    --+                   +-- ftm0 <- writer,  ftb0 <- client
+      +-- 11: NIC, disk --+   <- module remove, pulled, put back; then only taken in again
+"""
+from _server import Writer, answered, duplex, identical, mirror, set_up, status
+
+boot(size="64M")
+set_up()
+sh("ip addr add 10.77.0.2/24 dev ftb0")
+server = start("ftping serve")
+server.wait_line("serving")
+wait_for(lambda: "1 received" in peer("ping -c 1 -W 1 10.77.0.2", check=False), 60)
+client = peer_start("ftping ask 10.77.0.2 --rate 50")
+writer = Writer()
+writer.begin()
+
+said = sh("ftctl module remove 11 2>&1")
+note(said.strip())
+expect("safe to pull" in said.lower(), "it does not say that the module may be pulled")
+module = next(m for m in status()["modules"] if m["id"] == 11)
+expect(module["state"] == "OFFLINE", f"the module is {module['state']}")
+expect(mirror()["state"] == "SIMPLEX", "the mirror still uses the module")
+before = sh("cat /sys/block/$(basename $(readlink -f /dev/disk/by-id/nvme-*_"
+            f"{disk(11).serial}))/stat").split()[4]
+writer.more()
+after = sh("cat /sys/block/$(basename $(readlink -f /dev/disk/by-id/nvme-*_"
+           f"{disk(11).serial}))/stat").split()[4]
+expect(before == after, "something was written to a module that is cut off")
+
+# The other one is the last good side now.
+code, said = rc("ftctl module remove 10"), sh("ftctl module remove 10 2>&1", check=False)
+note(said.strip())
+expect(code != 0, "the last good side was taken out")
+expect("ftm0" in said and "ftb0" in said, "it does not say what depends on the module")
+
+# Changed our mind: nothing was pulled.
+sh("ftctl module online 11")
+duplex()
+
+sh("ftctl module remove 11")
+remove(11)
+writer.more()
+insert(11)
+duplex()
+writer.end()
+answered(client)
+writer.verify()
+identical()
