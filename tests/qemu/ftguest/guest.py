@@ -109,6 +109,22 @@ class Guest:
         return any(entry["name"] == device
                    for entry in self.qmp("qom-list", path="/machine/peripheral"))
 
+    def registers(self):
+        """Where its CPUs are: for a guest that does not answer any more."""
+        try:
+            text = self.qmp("human-monitor-command", **{"command-line": "info registers -a"})
+            (self.folder / "registers.log").write_text(text)
+        except QmpError as error:
+            (self.folder / "registers.log").write_text(f"{error}\n")
+
+    def greet(self, seconds):
+        """Wait until the guest's agent answers."""
+        try:
+            self.agent.greet(self.running, seconds)
+        except TimeoutError:
+            self.registers()
+            raise
+
     def wait_end(self, timeout):
         """Wait until QEMU has ended by itself."""
         try:

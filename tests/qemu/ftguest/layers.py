@@ -119,13 +119,18 @@ def own():
     def make(folder):
         tree = folder / "root"
         shutil.copytree(QEMU / "guest/root", tree, symlinks=True)
+        units = tree / "etc/systemd/system"
+        wants = units / "sysinit.target.wants"
+        wants.mkdir()
+        for unit in units.glob("*.service"):
+            (wants / unit.name).symlink_to(f"../{unit.name}")
         for tool, place in (("agent", "usr/lib/ftguest"), ("ftwrite", "usr/bin"),
                             ("ftping", "usr/bin")):
             (tree / place).mkdir(parents=True, exist_ok=True)
             shutil.copy2(programs / tool, tree / place / tool)
         cpio.pack([tree], folder / "root.cpio")
         shutil.rmtree(tree)
-    return store.product("own", store.key(QEMU / "guest/root", programs.name), make)
+    return store.product("own", store.key(QEMU / "guest/root", QEMU / "ftguest/layers.py", programs.name), make)
 
 
 def modules(kernel):

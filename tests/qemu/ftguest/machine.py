@@ -108,7 +108,7 @@ class Machine:
             for module in modules:
                 options += self._cold(module)
             self.guest = Guest(self.folder, options, self._record)
-            self.guest.agent.greet(self.guest.running, 180)
+            self.guest.greet(180)
             for module in self.down & set(modules):
                 self._set_link(module)
             self.job("systemctl is-system-running --wait").wait(180, check=False)
@@ -119,7 +119,7 @@ class Machine:
             self.guest = Guest(self.folder, [*options, "-incoming", f"exec:cat {kept}/memory"],
                                self._record)
             self.guest.resume()
-            self.guest.agent.greet(self.guest.running, 60)
+            self.guest.greet(60)
             for module in modules:
                 self.insert(module, wait=False)
         self.boots += 1

@@ -59,7 +59,7 @@ class Flavour:
             guest = Guest(folder, [*self.machine, *self.boot, *self.console(folder),
                                    *self.disk(folder / "system.img")], lambda text: None)
             try:
-                guest.agent.greet(guest.running, 180)
+                guest.greet(180)
                 state = guest.agent.run(
                     "systemctl is-system-running --wait; systemctl --failed --no-legend --plain"
                 ).wait(180, check=False).strip()
