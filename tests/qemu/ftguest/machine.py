@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import layers, snapshot
 from .agent import AgentError
-from .guest import PORTS, Guest
+from .guest import PORTS, Guest, power_on
 from .nbd import FaultyDisk
 from .paths import limit
 from .peer import Peer
@@ -107,11 +107,16 @@ class Machine:
                 snapshot.blank_system_disk(system)
             for module in modules:
                 options += self._cold(module)
-            self.guest = Guest(self.folder, options, self._record)
-            self.guest.greet(180)
-            for module in self.down & set(modules):
-                self._set_link(module)
-            self.job("systemctl is-system-running --wait").wait(180, check=False)
+            told = len(self.said)
+
+            def switch_on():
+                with self._kmsg_turn:
+                    del self.said[told:]  # of a boot that has to be done again
+                self.guest = Guest(self.folder, options, self._record)
+                for module in self.down & set(modules):
+                    self._set_link(module)
+                return self.guest
+            power_on(switch_on, self.log)
         else:
             kept = flavour.snapshot(self.log)
             subprocess.run(["cp", "--sparse=always", str(kept / "system.img"), str(system)],

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from . import accel, layers, store
-from .guest import COMMAND_LINE, Guest
+from .guest import COMMAND_LINE, Guest, power_on
 from .paths import QEMU
 
 SYSTEM_DISK = "512M"
@@ -56,19 +56,25 @@ class Flavour:
         def make(folder):
             log("booting a guest to take the snapshot")
             blank_system_disk(folder / "system.img")
-            guest = Guest(folder, [*self.machine, *self.boot, *self.console(folder),
-                                   *self.disk(folder / "system.img")], lambda text: None)
+            console = folder / "console.log"
+
+            def switch_on():
+                return Guest(folder, [*self.machine, *self.boot, *self.console(folder),
+                                      *self.disk(folder / "system.img")], lambda text: None)
+            guest = None
             try:
-                guest.greet(180)
+                guest = power_on(switch_on, log)
                 state = guest.agent.run(
-                    "systemctl is-system-running --wait; systemctl --failed --no-legend --plain"
-                ).wait(180, check=False).strip()
+                    "systemctl is-system-running; systemctl --failed --no-legend --plain"
+                ).wait(check=False).strip()
                 (folder / "state").write_text(state + "\n")
-                guest.agent.run("modprobe -a nvme e1000e; udevadm settle; sync; echo 3 >/proc/sys/vm/drop_caches").wait(60)
+                guest.agent.run("modprobe -a nvme e1000e; udevadm settle; sync; "
+                                "echo 3 >/proc/sys/vm/drop_caches").wait(60)
                 guest.snapshot(folder / "memory")
             except BaseException as error:
-                said = guest.console.read_text(errors="replace")[-3000:]
+                said = console.read_text(errors="replace")[-3000:] if console.exists() else ""
                 raise layers.LayerError(f"the guest did not boot: {error}\n{said}") from error
             finally:
-                guest.end()
+                if guest:
+                    guest.end()
         return store.product("snapshot", store.key(*self._key), make)
