@@ -51,7 +51,12 @@ bool needs_person(ft_reason reason) {
     case FT_REASON_STALE:
     case FT_REASON_CLEAN_UP:
     case FT_REASON_FAILBACK:
+    case FT_REASON_PATH_DEAD:
+    case FT_REASON_PATH_TX_DEAD:
+    case FT_REASON_PATH_RX_DEAD:
         return false;
+    case FT_REASON_TX_STALLED:
+        return true;
     }
     return true; // a reason that a newer kernel module knows
 }
@@ -84,10 +89,16 @@ std::string member_action(ft_pair_type type, const MemberView &member) {
                    : fmt::format("when the work is done: \"ftctl module online {}\"", module);
     case FT_REASON_LINK_DOWN:
         return fmt::format("check cable and switch port of {} ({})", path, member.name);
+    case FT_REASON_PATH_DEAD:
+    case FT_REASON_PATH_TX_DEAD:
+    case FT_REASON_PATH_RX_DEAD:
+        return fmt::format("check the switch behind {} ({}), its uplinks and VLANs", path,
+                           member.name);
     case FT_REASON_ADMIN_DOWN:
         return fmt::format("\"ip link set {} up\"", member.name);
     case FT_REASON_IO_ERROR:
     case FT_REASON_TIMEOUT:
+    case FT_REASON_TX_STALLED:
         return fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
                            device, path, module);
     case FT_REASON_RECORD_FAILED:

@@ -10,8 +10,10 @@
 #ifndef _FT_BOND_H
 #define _FT_BOND_H
 
+#include <linux/hrtimer.h>
 #include <linux/if_ether.h>
 #include <linux/netdevice.h>
+#include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -24,6 +26,8 @@
 
 /* How long frames may take that were sent before the network learned. */
 #define FTB_HAND_OVER_MS	10
+
+#define FTB_WITNESSES		8
 
 #define FTB_SOURCE_BUCKETS	256
 #define FTB_SOURCE_WAYS		4
@@ -50,6 +54,9 @@ enum ftb_parting {
  * @barred:	enum ftb_bar bits; written under ftb::lock
  * @cut:	why FTB_BAR_CUT
  * @usable:	as last judged, see ftb_update()
+ * @suspect:	its link is up but its path is dead, and why; NONE: it is not.
+ *		Used only if the other port is not usable. Under ftb::lock.
+ * @probe_addr:	that probes have; @probe_filter: it is in the NIC's filter
  * @settled:	jiffies when its hold-down ends
  * @speed:	Mb/s, 0 if not known; written under RTNL
  * @orig_addr, @orig_mtu, @orig_up: given back when it leaves
@@ -60,6 +67,9 @@ struct ftb_port {
 	unsigned long barred;
 	enum ft_reason cut;
 	bool usable;
+	enum ft_reason suspect;
+	u8 probe_addr[ETH_ALEN];
+	bool probe_filter;
 	unsigned long settled;
 	u32 speed;
 	u8 orig_addr[ETH_ALEN];
@@ -82,6 +92,28 @@ struct ftb_slot {
 	struct pcpu_sw_netstats __percpu *stats;
 	atomic64_t tx_dropped;
 	atomic64_t rx_standby_dropped;
+
+	/* Path probing: counted where it happens... */
+	atomic64_t probes_arrived;	/* of this port, at the other one */
+	atomic64_t probes_looped;
+	atomic64_t answers;
+	atomic64_t heard;		/* others' frames while it stood by */
+	/* ... and looked at each interval, under ftb::lock. */
+	u64 probes_sent;
+	u64 arrived_then, answers_then, heard_then;
+	unsigned int unseen, unanswered, unheard;	/* intervals since */
+	unsigned int proven;		/* intervals answered in a row */
+};
+
+/**
+ * struct ftb_witness - a neighbour who answers ARP
+ * @seen:	jiffies
+ */
+struct ftb_witness {
+	__be32 ip;
+	u8 addr[ETH_ALEN];
+	u16 vid;
+	unsigned long seen;
 };
 
 /**
@@ -109,6 +141,7 @@ struct ftb {
 	u32 holddown_ms;
 	u32 announce_count;
 	u32 announce_spacing_ms;
+	u32 probe_ms;
 	bool adjusting;			/* we change a port's address or MTU */
 
 	/* Under lock */
@@ -131,6 +164,17 @@ struct ftb {
 	struct delayed_work learn_work;		/* announcements without RTNL */
 	struct delayed_work peers_work;		/* announcements under RTNL */
 
+	/* Path probing; verdict and number under lock */
+	struct hrtimer probe_timer;
+	enum ft_bond_probing probing;
+	unsigned int clear;		/* intervals without a doubt */
+	u64 probe_number;
+	siphash_key_t probe_key;
+	u8 pair_id[16];
+	spinlock_t witness_lock;	/* witness, witness_next; innermost */
+	struct ftb_witness witness[FTB_WITNESSES];
+	unsigned int witness_next;
+
 	struct ftb_source source[FTB_SOURCE_BUCKETS][FTB_SOURCE_WAYS];
 };
 
@@ -140,6 +184,19 @@ static inline unsigned int ftb_slot_index(const struct ftb *bond,
 					  const struct ftb_slot *slot)
 {
 	return slot - bond->slot;
+}
+
+static inline struct ftb_port *ftb_slot_port(struct ftb *bond,
+					     struct ftb_slot *slot)
+{
+	return rcu_dereference_protected(slot->port,
+					 lockdep_is_held(&bond->lock));
+}
+
+static inline struct ftb_port *ftb_active(struct ftb *bond)
+{
+	return rcu_dereference_protected(bond->active,
+					 lockdep_is_held(&bond->lock));
 }
 
 static inline struct ftb_slot *ftb_other_slot(struct ftb *bond,
@@ -182,6 +239,7 @@ void ftb_port_speed(struct ftb_port *port);
 /* switch.c */
 void ftb_switch_init(struct ftb *bond);
 void ftb_update(struct ftb *bond);
+void ftb_update_locked(struct ftb *bond);
 struct ftb_port *ftb_failover(struct ftb *bond);
 int ftb_switch_to(struct ftb *bond, struct ftb_port *port,
 		  struct netlink_ext_ack *extack);
@@ -198,6 +256,16 @@ void ftb_announce_stop(struct ftb *bond);
 void ftb_note_source(struct ftb *bond, const struct sk_buff *skb,
 		     const u8 *addr);
 bool ftb_is_own_source(const struct ftb *bond, const struct sk_buff *skb);
+
+/* probe.c */
+void ftb_probe_init(struct ftb *bond);
+void ftb_probe_restart(struct ftb *bond);
+void ftb_probe_stop(struct ftb *bond);
+void ftb_probe_enter(struct ftb *bond, struct ftb_port *port);
+void ftb_probe_leave(struct ftb_port *port);
+bool ftb_probe_receive(struct ftb *bond, struct ftb_port *port,
+		       struct sk_buff *skb);
+void ftb_note_witness(struct ftb *bond, struct sk_buff *skb);
 
 /* netlink.c */
 extern struct rtnl_link_ops ftb_link_ops;

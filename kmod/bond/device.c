@@ -290,11 +290,13 @@ static int ftb_open(struct net_device *dev)
 	struct ftb *bond = netdev_priv(dev);
 
 	ftb_update(bond);
+	ftb_probe_restart(bond);
 	return 0;
 }
 
 static int ftb_stop(struct net_device *dev)
 {
+	ftb_probe_stop(netdev_priv(dev));
 	return 0;
 }
 
@@ -332,6 +334,7 @@ void ftb_setup(struct net_device *dev)
 	bond->pair.ops = &ftb_pair_ops;
 	ftb_switch_init(bond);
 	ftb_announce_init(bond);
+	ftb_probe_init(bond);
 
 	ether_setup(dev);
 	eth_hw_addr_random(dev);

@@ -12,6 +12,7 @@ static const char ftb_bond_stats[][ETH_GSTRING_LEN] = {
 	"switches",
 	"last_switch_reason",
 	"last_switch_time_ns",
+	"probing",
 };
 
 /* Of each port, "portN_" before it. They belong to the place, not the NIC. */
@@ -24,6 +25,10 @@ static const char *const ftb_port_stats[] = {
 	"tx_packets",
 	"tx_bytes",
 	"tx_dropped",
+	"probes_sent",
+	"probes_arrived",
+	"probe_answers",
+	"probes_looped",
 };
 
 #define FTB_NSTATS	(ARRAY_SIZE(ftb_bond_stats) + \
@@ -83,6 +88,7 @@ static void ftb_get_ethtool_stats(struct net_device *dev,
 	*data++ = bond->switches;
 	*data++ = bond->switch_reason;
 	*data++ = bond->switch_time;
+	*data++ = bond->probing;
 	for (i = 0; i < FT_MEMBERS; i++) {
 		slot = &bond->slot[i];
 		memset(&sum, 0, sizeof(sum));
@@ -95,6 +101,10 @@ static void ftb_get_ethtool_stats(struct net_device *dev,
 		*data++ = sum.tx_packets;
 		*data++ = sum.tx_bytes;
 		*data++ = atomic64_read(&slot->tx_dropped);
+		*data++ = slot->probes_sent;
+		*data++ = atomic64_read(&slot->probes_arrived);
+		*data++ = atomic64_read(&slot->answers);
+		*data++ = atomic64_read(&slot->probes_looped);
 	}
 	spin_unlock_bh(&bond->lock);
 }

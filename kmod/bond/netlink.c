@@ -23,6 +23,10 @@ static const struct nla_policy ftb_policy[IFLA_FTBOND_MAX + 1] = {
 	[IFLA_FTBOND_ANNOUNCE_SPACING] =
 		NLA_POLICY_RANGE(NLA_U32, 1, FT_BOND_SPACING_MAX_MS),
 	[IFLA_FTBOND_ALLOW_SAME_MODULE] = NLA_POLICY_RANGE(NLA_U8, 0, 1),
+	[IFLA_FTBOND_PROBE_INTERVAL] =
+		NLA_POLICY_RANGE(NLA_U32, 0, FT_BOND_PROBE_MAX_MS),
+	[IFLA_FTBOND_PROBING] = { .type = NLA_REJECT },
+	[IFLA_FTBOND_PAIR] = { .type = NLA_REJECT },
 	[IFLA_FTBOND_SWITCHES] = { .type = NLA_REJECT },
 	[IFLA_FTBOND_SWITCH_REASON] = { .type = NLA_REJECT },
 	[IFLA_FTBOND_SWITCH_TIME] = { .type = NLA_REJECT },
@@ -128,6 +132,11 @@ static int ftb_changelink(struct net_device *dev, struct nlattr *tb[],
 	attr = data[IFLA_FTBOND_ANNOUNCE_SPACING];
 	if (attr)
 		WRITE_ONCE(bond->announce_spacing_ms, nla_get_u32(attr));
+	attr = data[IFLA_FTBOND_PROBE_INTERVAL];
+	if (attr && bond->probe_ms != nla_get_u32(attr)) {
+		WRITE_ONCE(bond->probe_ms, nla_get_u32(attr));
+		ftb_probe_restart(bond);
+	}
 	/* The new settings may make the primary due. */
 	ftb_update(bond);
 	return 0;
@@ -173,7 +182,10 @@ static size_t ftb_get_size(const struct net_device *dev)
 	       nla_total_size(sizeof(u32)) +	/* SWITCH_REASON */
 	       nla_total_size_64bit(sizeof(u64)) + /* SWITCH_TIME */
 	       nla_total_size(IFNAMSIZ) +	/* SWITCH_FROM */
-	       nla_total_size(IFNAMSIZ);	/* SWITCH_TO */
+	       nla_total_size(IFNAMSIZ) +	/* SWITCH_TO */
+	       nla_total_size(sizeof(u32)) +	/* PROBE_INTERVAL */
+	       nla_total_size(sizeof(u8)) +	/* PROBING */
+	       nla_total_size(sizeof_field(struct ftb, pair_id)); /* PAIR */
 }
 
 static int ftb_fill_switch(struct sk_buff *skb, struct ftb *bond)
@@ -222,7 +234,11 @@ static int ftb_fill_info(struct sk_buff *skb, const struct net_device *dev)
 	    nla_put_u32(skb, IFLA_FTBOND_ANNOUNCE_SPACING,
 			bond->announce_spacing_ms) ||
 	    nla_put_u8(skb, IFLA_FTBOND_ALLOW_SAME_MODULE,
-		       bond->pair.allow_same_module))
+		       bond->pair.allow_same_module) ||
+	    nla_put_u32(skb, IFLA_FTBOND_PROBE_INTERVAL, bond->probe_ms) ||
+	    nla_put_u8(skb, IFLA_FTBOND_PROBING, READ_ONCE(bond->probing)) ||
+	    nla_put(skb, IFLA_FTBOND_PAIR, sizeof(bond->pair_id),
+		    bond->pair_id))
 		return -EMSGSIZE;
 	return ftb_fill_switch(skb, bond);
 }
@@ -232,7 +248,35 @@ static size_t ftb_get_slave_size(const struct net_device *dev,
 {
 	return nla_total_size(sizeof(u8)) +	/* PORT_STATE */
 	       nla_total_size(sizeof(u32)) +	/* PORT_REASON */
-	       nla_total_size_64bit(sizeof(u64)); /* PORT_SINCE */
+	       7 * nla_total_size_64bit(sizeof(u64)); /* PORT_SINCE, counts */
+}
+
+static int ftb_fill_port_counts(struct sk_buff *skb, struct ftb_slot *slot,
+				u64 sent)
+{
+	const struct {
+		int type;
+		u64 value;
+	} counts[] = {
+		{ IFLA_FTBOND_PORT_TX_DROPPED,
+		  atomic64_read(&slot->tx_dropped) },
+		{ IFLA_FTBOND_PORT_RX_DROPPED,
+		  atomic64_read(&slot->rx_standby_dropped) },
+		{ IFLA_FTBOND_PORT_PROBES_SENT, sent },
+		{ IFLA_FTBOND_PORT_PROBES_ARRIVED,
+		  atomic64_read(&slot->probes_arrived) },
+		{ IFLA_FTBOND_PORT_PROBE_ANSWERS,
+		  atomic64_read(&slot->answers) },
+		{ IFLA_FTBOND_PORT_PROBES_LOOPED,
+		  atomic64_read(&slot->probes_looped) },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++)
+		if (nla_put_u64_64bit(skb, counts[i].type, counts[i].value,
+				      IFLA_FTBOND_PORT_PAD))
+			return -EMSGSIZE;
+	return 0;
 }
 
 static int ftb_fill_slave_info(struct sk_buff *skb,
@@ -243,7 +287,7 @@ static int ftb_fill_slave_info(struct sk_buff *skb,
 	struct ftb_port *port = ftb_port_of(port_dev);
 	enum ft_member_state state;
 	enum ft_reason reason;
-	u64 since;
+	u64 since, sent;
 
 	if (!port)
 		return 0;
@@ -251,13 +295,14 @@ static int ftb_fill_slave_info(struct sk_buff *skb,
 	state = port->slot->state;
 	reason = port->slot->reason;
 	since = port->slot->since;
+	sent = port->slot->probes_sent;
 	spin_unlock_bh(&bond->lock);
 	if (nla_put_u8(skb, IFLA_FTBOND_PORT_STATE, state) ||
 	    nla_put_u32(skb, IFLA_FTBOND_PORT_REASON, reason) ||
 	    nla_put_u64_64bit(skb, IFLA_FTBOND_PORT_SINCE, since,
 			      IFLA_FTBOND_PORT_PAD))
 		return -EMSGSIZE;
-	return 0;
+	return ftb_fill_port_counts(skb, port->slot, sent);
 }
 
 static unsigned int ftb_get_queues(void)

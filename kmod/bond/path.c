@@ -170,12 +170,18 @@ rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 	if (unlikely(!netif_running(bond->dev)))
 		return RX_HANDLER_EXACT;
 
+	if (READ_ONCE(bond->probe_ms) && ftb_probe_receive(bond, port, skb)) {
+		consume_skb(skb);
+		return RX_HANDLER_CONSUMED;
+	}
 	overlap = time_before(jiffies, READ_ONCE(bond->overlap_until));
 	if (port != rcu_dereference(bond->active) &&
 	    !ftb_take_from_standby(bond, port, skb, overlap)) {
 		if (unlikely(is_link_local_ether_addr(eth_hdr(skb)->h_dest)))
 			return RX_HANDLER_PASS;
 		atomic64_inc(&port->slot->rx_standby_dropped);
+		if (READ_ONCE(bond->probe_ms) && !ftb_is_own_source(bond, skb))
+			atomic64_inc(&port->slot->heard);
 		return RX_HANDLER_EXACT;
 	}
 	/*

@@ -259,6 +259,7 @@ static void ftb_detach(struct ftb *bond, struct ftb_port *port)
 	netdev_rx_handler_unregister(port_dev);
 	netdev_upper_dev_unlink(port_dev, dev);
 	ftb_unshare_rx_flags(dev, port_dev);
+	ftb_probe_leave(port);
 	dev_uc_unsync(port_dev, dev);
 	dev_mc_unsync(port_dev, dev);
 	vlan_vids_del_by_dev(port_dev, dev);
@@ -325,6 +326,7 @@ int ftb_add_port(struct net_device *dev, struct net_device *port_dev,
 	ftb_unbar(bond, port, FTB_BAR_ENTERING);
 	/* Now, when ftb_set_rx_mode() no more passes the port over. */
 	ftb_sync_addresses(dev, port_dev);
+	ftb_probe_enter(bond, port);
 	netdev_info(dev, "%s is a port now\n", port_dev->name);
 	return 0;
 

@@ -9,18 +9,6 @@
 
 #include "bond.h"
 
-static struct ftb_port *ftb_slot_port(struct ftb *bond, struct ftb_slot *slot)
-{
-	return rcu_dereference_protected(slot->port,
-					 lockdep_is_held(&bond->lock));
-}
-
-static struct ftb_port *ftb_active(struct ftb *bond)
-{
-	return rcu_dereference_protected(bond->active,
-					 lockdep_is_held(&bond->lock));
-}
-
 static enum ft_reason ftb_port_fault(const struct ftb_port *port)
 {
 	if (test_bit(FTB_BAR_CUT, &port->barred))
@@ -30,6 +18,8 @@ static enum ft_reason ftb_port_fault(const struct ftb_port *port)
 	if (test_bit(FTB_BAR_CLOSING, &port->barred) ||
 	    !netif_running(port->dev))
 		return FT_REASON_ADMIN_DOWN;
+	if (ftb_port_usable(port) && port->suspect)
+		return port->suspect;
 	return FT_REASON_LINK_DOWN;
 }
 
@@ -64,7 +54,9 @@ static bool ftb_judge(struct ftb *bond)
 		slot = &bond->slot[i];
 		port = ftb_slot_port(bond, slot);
 		if (port && !test_bit(FTB_BAR_ENTERING, &port->barred)) {
-			if (!port->usable)
+			/* A dead path that carries all the same may not be. */
+			if (!port->usable ||
+			    (port->suspect && port != active))
 				changed |= ftb_set_slot(slot,
 							FT_MEMBER_STATE_FAULTY,
 							ftb_port_fault(port));
@@ -72,7 +64,7 @@ static bool ftb_judge(struct ftb *bond)
 				changed |= ftb_set_slot(slot, port == active ?
 						FT_MEMBER_STATE_ACTIVE :
 						FT_MEMBER_STATE_STANDBY,
-						FT_REASON_NONE);
+						port->suspect);
 		}
 		if (ftb_slot_works(slot))
 			work++;
@@ -121,7 +113,8 @@ static void ftb_make_active(struct ftb *bond, struct ftb_port *port,
 static bool ftb_failback_due(struct ftb *bond, struct ftb_port *active,
 			     struct ftb_port *primary)
 {
-	if (!primary || primary == active || !primary->usable)
+	if (!primary || primary == active || !primary->usable ||
+	    primary->suspect)
 		return false;
 	switch (READ_ONCE(bond->failback)) {
 	case FT_BOND_FAILBACK_NEVER:
@@ -162,7 +155,7 @@ static enum ft_reason ftb_carrier_fault(struct ftb *bond)
 }
 
 /* Look at both ports, and let the right one carry the traffic. */
-static void ftb_update_locked(struct ftb *bond)
+void ftb_update_locked(struct ftb *bond)
 {
 	struct ftb_port *active = ftb_active(bond), *port, *spare = NULL;
 	bool resumed = false, any = false;
@@ -187,7 +180,8 @@ static void ftb_update_locked(struct ftb *bond)
 			spare = port;
 	}
 
-	if (!active || !active->usable) {
+	if (!active || !active->usable ||
+	    (active->suspect && spare && !spare->suspect)) {
 		if (spare) {
 			ftb_make_active(bond, spare, ftb_carrier_fault(bond));
 			resumed = true;
@@ -255,6 +249,9 @@ int ftb_switch_to(struct ftb *bond, struct ftb_port *port,
 	} else if (!port->usable) {
 		NL_SET_ERR_MSG(extack, "this port does not work now; see its state and reason");
 		err = -ENETDOWN;
+	} else if (port->suspect) {
+		NL_SET_ERR_MSG(extack, "the path of this port is dead; see its reason");
+		err = -ENETUNREACH;
 	} else if (ftb_failback_due(bond, port, ftb_primary(bond))) {
 		NL_SET_ERR_MSG(extack,
 			       "failback would return to the primary at once; set failback to never first");

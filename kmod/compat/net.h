@@ -6,6 +6,7 @@
 #define _FT_COMPAT_NET_H
 
 #include <linux/etherdevice.h>
+#include <linux/hrtimer.h>
 #include <linux/netdevice.h>
 #include <net/rtnetlink.h>
 
@@ -19,6 +20,18 @@ static inline int ft_set_mac(struct net_device *dev, const u8 *addr,
 	return dev_set_mac_address(dev, &ss, extack);
 #else
 	return dev_set_mac_address(dev, (struct sockaddr *)&ss, extack);
+#endif
+}
+
+/* Runs in softirq, as the data path does. */
+static inline void ft_soft_timer(struct hrtimer *timer,
+				 enum hrtimer_restart (*run)(struct hrtimer *))
+{
+#ifdef FT_HAVE_HRTIMER_SETUP
+	hrtimer_setup(timer, run, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	timer->function = run;
 #endif
 }
 

@@ -67,7 +67,11 @@
 	X(RECORD_FAILED, 16, "the loss of a leg could not be recorded on the other") \
 	X(NEWER_LEG,     17, "started on the older leg; the newer one is back") \
 	X(CLEAN_UP,      18, "leg: regions that a crash left dirty are being made equal") \
-	X(FAILBACK,      19, "port: the primary port works again")
+	X(FAILBACK,      19, "port: the primary port works again") \
+	X(PATH_DEAD,     20, "port: its link is up, but nothing comes through") \
+	X(PATH_TX_DEAD,  21, "port: its link is up, but what it sends does not arrive") \
+	X(PATH_RX_DEAD,  22, "port: its link is up, but it receives nothing") \
+	X(TX_STALLED,    23, "port: its transmit queue stands still")
 
 #define FT_ENUM_ROW_PAIR_TYPE(n, v, t)		FT_PAIR_##n = v,
 #define FT_ENUM_ROW_PAIR_STATE(n, v, t)		FT_PAIR_STATE_##n = v,

@@ -6,18 +6,26 @@ from pathlib import Path
 from ftguest.paths import BUILD
 from ftguest.verbs import *  # noqa: F403
 
-SOURCE = Path(__file__).parent.parent / "tools/ftnl.c"
+TOOLS = Path(__file__).parent.parent / "tools"
+UAPI = TOOLS.parent.parent / "kmod/uapi"
 BRIDGE = {10: "0000:00:04.0", 11: "0000:00:05.0"}
+
+
+def program(name):
+    """Builds a program of tests/tools and puts it into the guest; returns it on the host."""
+    source, binary = TOOLS / f"{name}.c", BUILD / f"tools/{name}"
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    newest = max(file.stat().st_mtime for file in (source, *UAPI.glob("*.h")))
+    if not binary.exists() or binary.stat().st_mtime < newest:
+        subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", binary, source],
+                       check=True)
+    put(f"/usr/bin/{name}", binary.read_bytes(), 0o755)
+    return binary
 
 
 def load():
     """Loads the kernel modules, and puts ftnl into the guest."""
-    binary = BUILD / "tools/ftnl"
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    if not binary.exists() or binary.stat().st_mtime < SOURCE.stat().st_mtime:
-        subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", binary, SOURCE],
-                       check=True)
-    put("/usr/bin/ftnl", binary.read_bytes(), 0o755)
+    program("ftnl")
     sh("systemctl stop ftd 2>/dev/null; modprobe ft_bond", check=False)
     sh("ip link show ftb0 2>/dev/null && ip link del ftb0", check=False)
 

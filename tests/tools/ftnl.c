@@ -10,6 +10,7 @@
  *				microseconds since it happened, what
  *	ftnl bond NAME [active=IF] [primary=IF|none] [failback=0|1|2]
  *		[holddown=MS] [count=N] [spacing=MS] [same_module=0|1]
+ *		[probe=MS]
  *	ftnl new NAME [the same]
  *	ftnl raw CMD		command CMD of the family without attributes
  * Exit status 1 and "ERROR: text" when the kernel refuses, 2 for wrong usage.
@@ -38,6 +39,8 @@ static const char *const module_states[] = { FT_MODULE_STATES(NAME_ROW) };
 static const char *const member_states[] = { FT_MEMBER_STATES(NAME_ROW) };
 static const char *const reasons[] = { FT_REASONS(NAME_ROW) };
 static const char *const pair_types[] = { FT_PAIR_TYPES(NAME_ROW) };
+
+static const char *const probing[] = { "OFF", "UNKNOWN", "OK", "FILTERED", "FAULT" };
 
 #define NAME(table, v) \
 	((size_t)(v) < sizeof(table) / sizeof(*(table)) && (table)[v] ? (table)[v] : "?")
@@ -359,6 +362,8 @@ static void print_link(const struct nlmsghdr *nlh)
 	       u32_of(b[IFLA_FTBOND_FAILBACK]), u32_of(b[IFLA_FTBOND_HOLDDOWN]),
 	       u32_of(b[IFLA_FTBOND_ANNOUNCE_COUNT]), u32_of(b[IFLA_FTBOND_ANNOUNCE_SPACING]),
 	       u32_of(b[IFLA_FTBOND_ALLOW_SAME_MODULE]), u32_of(b[IFLA_FTBOND_SWITCHES]));
+	printf("probe %u\nprobing %s\n", u32_of(b[IFLA_FTBOND_PROBE_INTERVAL]),
+	       NAME(probing, u32_of(b[IFLA_FTBOND_PROBING])));
 	if (b[IFLA_FTBOND_SWITCH_REASON])
 		printf("last %s -> %s %s\n", (const char *)data_of(b[IFLA_FTBOND_SWITCH_FROM]),
 		       (const char *)data_of(b[IFLA_FTBOND_SWITCH_TO]),
@@ -386,6 +391,7 @@ static void put_setting(const char *setting)
 		{ "spacing", IFLA_FTBOND_ANNOUNCE_SPACING, 4 },
 		{ "same_module", IFLA_FTBOND_ALLOW_SAME_MODULE, 1 },
 		{ "switches", IFLA_FTBOND_SWITCHES, 4 },
+		{ "probe", IFLA_FTBOND_PROBE_INTERVAL, 4 },
 	};
 	const char *value = strchr(setting, '=');
 	size_t len, i;

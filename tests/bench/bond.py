@@ -1,0 +1,299 @@
+"""The bond against bonding and team: what is lost at faults and switches, what a packet costs.
+
+      host                 swa       core        peer
+       x -- a0 ----------- a1 [=] ta ---- [=] --- p0    two flows, 2,000 packets/s each way
+         `- b0 ----------- b1 [=] tb -----'
+                           swb
+
+All in one guest: network namespaces, each switch a bridge; the clock counts instructions.
+What needs real NICs, modules that are pulled and a held RTNL lock, follows in a second guest,
+whose peer is outside.
+"""
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scenarios"))
+from _bench import Results  # noqa: E402
+from _bond import define, load, nic, program  # noqa: E402
+
+PROBE_MS = 10
+FAULTS = int(os.environ.get("FAULTS", "20"))
+SWITCHES = int(os.environ.get("SWITCHES", "100"))
+WINDOW = 2                  # seconds in which an outage is looked at
+PARTS = os.environ.get("BOND_PARTS", "carrier switch vm path cost nic").split()
+results = Results("bond")
+
+TEAM = ('{"device": "x", "runner": {"name": "activebackup"}, "link_watch": {"name": "ethtool"}, '
+        '"ports": {"%s": {}, "%s": {}}}')
+BONDING = "ip link add x type bond mode active-backup "
+ACTIVE_BONDING = "cat /sys/class/net/x/bonding/active_slave"
+SWITCH_BONDING = "ip link set x type bond active_slave"
+# name: make, before the ports; which port is active; switch to a port
+CONTENDERS = {
+    "ftbond": ("ip link add x type ftbond", "ftnl bond x | sed -n 's/^active //p'",
+               "ftnl bond x active="),
+    "bonding-miimon100": (BONDING + "miimon 100", ACTIVE_BONDING, SWITCH_BONDING + " "),
+    "bonding-miimon1": (BONDING + "miimon 1", ACTIVE_BONDING, SWITCH_BONDING + " "),
+    "bonding-arp100": (BONDING + "arp_interval 100 arp_ip_target 10.77.0.1", ACTIVE_BONDING,
+                       SWITCH_BONDING + " "),
+    "team": (None, "teamdctl x state item get runner.active_port",
+             "teamdctl x state item set runner.active_port "),
+}
+
+
+def make(name, ports, probing=False):
+    """Lines that make contender x over two ports, up, with an address."""
+    create = CONTENDERS[name][0]
+    lines = [f"ip link set {port} down" for port in ports]
+    if create:
+        lines += [create] + [f"ip link set {port} master x" for port in ports]
+    else:
+        lines += [f"teamd -d -c '{TEAM % tuple(ports)}'"]
+    if probing and name == "ftbond":
+        lines += [f"ftnl bond x probe={PROBE_MS}"]
+    return lines + ["ip link set x up", "ip addr add 10.77.0.2/24 dev x"]
+
+
+def unmake(name):
+    """Lines that take it away again."""
+    return "teamd -k -t x" if name == "team" else "ip link del x"
+
+
+def in_host(lines):
+    """Runs lines of shell in namespace host."""
+    put("/run/host.sh", "set -e\n" + "\n".join(lines) + "\n")
+    return sh("ip netns exec host sh /run/host.sh", 120)
+
+
+def segment():
+    """The switches and the peer."""
+    sh("for n in host swa swb core peer vm; do ip netns add $n; ip -n $n link set lo up; "
+       "ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 "
+       "net.ipv6.conf.default.disable_ipv6=1; done; "
+       "for s in a b; do "
+       "ip link add ${s}0 netns host type veth peer name ${s}1 netns sw$s; "
+       "ip link add t$s netns sw$s type veth peer name t$s netns core; done; "
+       "ip link add p0 netns peer type veth peer name p1 netns core; "
+       "for n in swa swb core; do ip -n $n link add sw type bridge; ip -n $n link set sw up; "
+       "for p in a1 b1 ta tb p1; do "
+       "ip -n $n link set $p master sw up 2>/dev/null || true; done; done; "
+       "ip -n peer addr add 10.77.0.1/24 dev p0; ip -n peer link set p0 up; "
+       "ip -n peer link add link p0 name p0.5 type vlan id 5; "
+       "ip -n peer addr add 10.78.0.1/24 dev p0.5; ip -n peer link set p0.5 up")
+
+
+def heal():
+    """All links up, no losses, and whoever has forgotten somebody has learned again."""
+    sh("for d in 'core ta' 'core tb' 'swa ta' 'swb tb' 'swa a1' 'swb b1'; do set -- $d; "
+       "tc -n $1 qdisc del dev $2 root 2>/dev/null; ip -n $1 link set $2 up; done; true")
+    sh("sleep 1; ip netns exec host ping -qc 3 -i 0.1 -w 20 10.77.0.1 || true")
+
+
+class Flows:
+    """Both flows for as long as they are needed: "tx" from the host, "rx" to it."""
+
+    def __init__(self, there="host", address="10.77.0.2", back="10.77.0.1", ways=("tx", "rx"),
+                 rate=2000, port=7000):
+        self.ends, self.ways, self.port = {"tx": "peer", "rx": there}, ways, port
+        for way in ways:
+            start(f"ip netns exec {self.ends[way]} ftflow receive {port}")
+        sh("sleep 0.2")
+        for way in ways:
+            source, to = (there, back) if way == "tx" else ("peer", address)
+            start(f"ip netns exec {source} ftflow send {to} {port} {rate} 3600")
+        sh("sleep 0.3")
+        self.mark()
+
+    def marks(self, path=""):
+        """Lines of shell that append the figures of both ways to a file."""
+        return "; ".join(f"ip netns exec {self.ends[way]} ftflow mark {self.port} "
+                         f"{'>>' + path + way if path else '>/dev/null'}" for way in self.ways)
+
+    def mark(self):
+        """What has been since the last mark: {way: {figure: value}}."""
+        sh("rm -f /run/mark.*; " + self.marks("/run/mark."))
+        return {way: figures(f"/run/mark.{way}")[0] for way in self.ways}
+
+    def stop(self):
+        """Ends them."""
+        sh("for p in $(pidof ftflow); do kill $p; done; sleep 0.1", check=False)
+
+
+def figures(path):
+    """Lines of ftflow in a file of the guest."""
+    return [{name: float(value) for name, value in re.findall(r"(\w+) ([\d.]+)", line)}
+            for line in sh(f"cat {path}").splitlines()]
+
+
+def carrier(name, method="icount, 2,000 packets/s each way"):
+    """Carrier loss of the active port, again and again: the most that one loss has cost."""
+    flows = Flows()
+    sh("rm -f /run/carrier.*")
+    sh(f"""for i in $(seq {FAULTS}); do
+           active=$(ip netns exec host sh -c "{CONTENDERS[name][1]}")
+           case $active in a0) at='swa a1';; b0) at='swb b1';; *) exit 3;; esac
+           set -- $at; {flows.marks()}
+           ip -n $1 link set $2 down; sleep 0.5; {flows.marks('/run/carrier.')}
+           ip -n $1 link set $2 up; sleep 0.7; done""", 1200)
+    flows.stop()
+    seen = {way: [row["lost"] for row in figures(f"/run/carrier.{way}")] for way in flows.ways}
+    for way, lost in seen.items():
+        results.add(f"bond.carrier.lost.{way}", name, max(lost), "packets",
+                    f"{method}, worst of {FAULTS}, {sum(lost):.0f} in all")
+    results.add("bond.carrier.lost", name, max(map(max, seen.values())), "packets",
+                f"{method}, the worse way")
+
+
+def switches(name):
+    """Planned switches in a row: all that went wrong, both ways."""
+    flows = Flows()
+    sh(f"""for i in $(seq {SWITCHES}); do
+           to=a0; [ "$(ip netns exec host sh -c "{CONTENDERS[name][1]}")" = a0 ] && to=b0
+           ip netns exec host {CONTENDERS[name][2]}$to; sleep 0.02; done; sleep 0.5""", 1200)
+    seen = flows.mark()
+    flows.stop()
+    method = f"icount, 2,000 packets/s each way, {SWITCHES} switches"
+    for what, figure in (("lost", "bond.switch.lost"), ("duplicated", "bond.switch.duplicated"),
+                         ("reordered", "bond.switch.reordered")):
+        results.add(figure, name, sum(row[what] for row in seen.values()), "packets", method)
+
+
+def outage(figure, name, flows, event, method):
+    """The longest silence around an event, in the worse direction."""
+    flows.mark()
+    sh(f"{event}; sleep {WINDOW}", 300)
+    seen = flows.mark()
+    flows.stop()
+    worst = max(row["longest_ms"] for row in seen.values())
+    results.add(figure, name, min(int(worst), WINDOW * 1000), "ms",
+                f"{method}, longest gap in whole ms, window of {WINDOW} s")
+
+
+def silent(name):
+    """Somebody above the bond who never says a word while it switches."""
+    method = "icount, carrier loss, 2,000 packets/s to the silent one"
+    cut = (f"active=$(ip netns exec host sh -c \"{CONTENDERS[name][1]}\"); "
+           "case $active in a0) ip -n swa link set a1 down;; "
+           "b0) ip -n swb link set b1 down;; esac")
+    vm = ("ip link add name v1 type veth peer name v0 netns vm; ip link add br0 type bridge; "
+          "ip addr flush dev x; ip link set x master br0; ip link set v1 master br0 up; "
+          "ip link set br0 up; ip -n vm addr add 10.77.0.9/24 dev v0; ip -n vm link set v0 up")
+    macvlan = ("ip link add link x name m0 netns vm type macvlan mode bridge; "
+               "ip -n vm addr add 10.77.0.9/24 dev m0; ip -n vm link set m0 up")
+    vlan = ("ip link add link x name x.5 type vlan id 5; ip link set x.5 netns vm; "
+            "ip -n vm addr add 10.78.0.9/24 dev x.5; ip -n vm link set x.5 up")
+    for what, lines, undo, address in (
+            ("vm", vm, "ip link set x nomaster; ip link del br0; ip link del v1", "10.77.0.9"),
+            ("macvlan", macvlan, "ip -n vm link del m0", "10.77.0.9"),
+            ("vlan", vlan, "ip -n vm link del x.5", "10.78.0.9")):
+        in_host([lines])
+        back = address[:6] + "0.1"
+        # One word, so that the network knows it, and the peer for good.
+        sh(f"ip netns exec vm ping -qc 2 -i 0.1 -w 20 {back}; "
+           f"mac=$(ip -n peer neigh show {address} | sed 's/.*lladdr \\([0-9a-f:]*\\).*/\\1/'); "
+           f"dev=$(ip -n peer -o route get {address} | sed 's/.*dev \\([^ ]*\\).*/\\1/'); "
+           f"ip -n peer neigh replace {address} lladdr $mac dev $dev nud permanent")
+        flows = Flows("vm", address, back, ("rx",))
+        outage(f"bond.vm.outage.{what}", name, flows, cut, method)
+        sh(f"ip -n peer neigh del {address} dev $(ip -n peer -o route get {address} | "
+           "sed 's/.*dev \\([^ ]*\\).*/\\1/')")
+        in_host([undo])
+        heal()
+    worst = max(results.rows[f"bond.vm.outage.{what}", name][0] for what in ("vm", "macvlan", "vlan"))
+    results.add("bond.vm.outage", name, worst, "ms", method + ", the worst of the three")
+
+
+def path(name):
+    """The path of the active port is dead although its link is up."""
+    method = f"icount, 2,000 packets/s each way, probes every {PROBE_MS} ms"
+    gone = {"uplink": ("ip -n core link set ta down", "ip -n core link set tb down"),
+            "to": ("tc -n core qdisc add dev ta root netem loss 100%",
+                   "tc -n core qdisc add dev tb root netem loss 100%"),
+            "from": ("tc -n swa qdisc add dev ta root netem loss 100%",
+                     "tc -n swb qdisc add dev tb root netem loss 100%")}
+    for what, (of_a, of_b) in gone.items():
+        flows = Flows()
+        outage(f"bond.path.outage.{what}", name, flows,
+               f"active=$(ip netns exec host sh -c \"{CONTENDERS[name][1]}\"); "
+               f"case $active in a0) {of_a};; b0) {of_b};; esac", method)
+        heal()
+    worst = max(results.rows[f"bond.path.outage.{what}", name][0] for what in gone)
+    results.add("bond.path.outage", name, worst, "ms", method + ", the worst of the three")
+
+
+PKTGEN = """
+modprobe pktgen
+echo reset >/proc/net/pktgen/pgctrl
+echo "add_device {dev}" >/proc/net/pktgen/kpktgend_0
+for line in "count {count}" "clone_skb 0" "burst 1" "pkt_size 64" "delay 0" "{mode}" \\
+            "dst 198.18.0.1" "src_min 198.18.0.9" "src_max 198.18.0.9" "dst_mac {mac}"; do
+    echo "$line" >/proc/net/pktgen/{dev}
+done
+echo start >/proc/net/pktgen/pgctrl
+grep -o '[0-9]*pps' /proc/net/pktgen/{dev} | tr -d pps
+"""
+
+
+def pktgen(dev, mac, mode="xmit_mode start_xmit", count=200000):
+    """Packets per second that pktgen gets through a device."""
+    put("/run/pktgen.sh", PKTGEN.format(dev=dev, mac=mac, mode=mode, count=count))
+    return int(sh("sh /run/pktgen.sh", 300).split()[-1])
+
+
+def cost():
+    """What a packet costs in instructions: pktgen both ways, and UDP from an application."""
+    sh("for s in c d; do ip link add ${s}0 type veth peer name ${s}1 netns peer; "
+       "ip -n peer link set ${s}1 up; done")
+    method = "icount, veth ports"
+
+    def measure(name, tx, rx):
+        sh("ip neigh replace 10.77.0.1 lladdr 02:00:00:00:00:01 dev " + tx)
+        own = sh(f"cat /sys/class/net/{tx}/address").strip()
+        results.add("bond.cost.tx", name, pktgen(tx, "02:00:00:00:00:01"), "packets/s",
+                    method + ", pktgen")
+        results.add("bond.cost.rx", name, pktgen(rx, own, "xmit_mode netif_receive"), "packets/s",
+                    method + ", pktgen netif_receive")
+        results.add("bond.cost.udp", name,
+                    float(sh("ftflow cost 10.77.0.1 9 100000", 120)), "ns",
+                    method + ", 64 bytes, sendto")
+
+    sh("ip link set c0 up; ip addr add 10.77.0.2/24 dev c0")
+    measure("raw", "c0", "c0")
+    sh("ip addr flush dev c0")
+    for name, (_, active, _) in CONTENDERS.items():
+        sh("\n".join(["set -e"] + make(name, ("c0", "d0")) + ["sleep 2"]))
+        measure(name, "x", sh(active).strip() or "c0")
+        sh(unmake(name) + "; sleep 0.5")
+
+
+def in_segment():
+    """All that is measured between namespaces."""
+    segment()
+    for name in CONTENDERS:
+        in_host(make(name, ("a0", "b0"), probing=True))
+        heal()
+        for part, measure in (("carrier", carrier), ("switch", switches), ("vm", silent),
+                              ("path", path)):
+            if part in PARTS:
+                measure(name)
+        in_host([unmake(name)])
+        sh("sleep 0.5")
+
+
+boot(modules=(), mem=1024, icount=True, layers=("bench",))
+load()
+program("ftflow")
+sh("modprobe veth; modprobe bridge; modprobe macvlan; modprobe 8021q; modprobe sch_netem; "
+   "modprobe bonding max_bonds=0; modprobe team; modprobe team_mode_activebackup; "
+   "ip link del bond0 2>/dev/null; true")
+if set(PARTS) & {"carrier", "switch", "vm", "path"}:
+    in_segment()
+if "cost" in PARTS:
+    cost()
+results.table()
+for figure in ("bond.cost.tx", "bond.cost.rx", "bond.cost.udp"):
+    print(f"{figure:24} ftbond is "
+          + ", ".join(f"{results.ratio(figure, 'ftbond', t)} x {t}"
+                      for t in ("raw", "bonding-miimon100", "bonding-miimon1", "team")))
