@@ -94,10 +94,11 @@ guest:
 demo:
 	@$(top)/scripts/demo
 
-## make bench            measure (AREA=mirror|bond|control|dump: only that); results in BUILD/bench
+## make bench            measure (AREA=mirror|bond|control|dump: only that, FIGURE=rw4k: only
+##                       the figures AREA.rw4k*); results in BUILD/bench
 bench:
 	@$(top)/scripts/deps guest bench
-	@$(top)/tests/bench/run $(AREA)
+	@FIGURE=$(FIGURE) $(top)/tests/bench/run $(AREA)
 
 ## make check            all checks; also one by one:
 ##   check-style         format, checkpatch, sparse, syntax
