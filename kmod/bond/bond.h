@@ -18,6 +18,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "../compat/net.h"
 #include "../core/ft_core.h"
 #include "../uapi/ft_bond.h"
 
@@ -56,8 +57,11 @@ enum ftb_parting {
  * @usable:	as last judged, see ftb_update()
  * @suspect:	its link is up but its path is dead, and why; NONE: it is not.
  *		Used only if the other port is not usable. Under ftb::lock.
+ * @stalled:	its transmit queue stands still; the same goes for it
+ * @flowing:	looks since it does no more
  * @probe_addr:	that probes have; @probe_filter: it is in the NIC's filter
  * @settled:	jiffies when its hold-down ends
+ * @netpoll:	sends for netpoll users of the bond, NULL if it has none
  * @speed:	Mb/s, 0 if not known; written under RTNL
  * @orig_addr, @orig_mtu, @orig_up: given back when it leaves
  */
@@ -68,8 +72,11 @@ struct ftb_port {
 	enum ft_reason cut;
 	bool usable;
 	enum ft_reason suspect;
+	bool stalled;
+	unsigned int flowing;
 	u8 probe_addr[ETH_ALEN];
 	bool probe_filter;
+	struct netpoll __rcu *netpoll;
 	unsigned long settled;
 	u32 speed;
 	u8 orig_addr[ETH_ALEN];
@@ -161,6 +168,7 @@ struct ftb {
 	bool tell_lower;
 
 	struct delayed_work settle_work;	/* a hold-down ends */
+	struct delayed_work stall_work;		/* look at transmit queues */
 	struct delayed_work learn_work;		/* announcements without RTNL */
 	struct delayed_work peers_work;		/* announcements under RTNL */
 
@@ -203,6 +211,12 @@ static inline struct ftb_slot *ftb_other_slot(struct ftb *bond,
 					      const struct ftb_slot *slot)
 {
 	return &bond->slot[!ftb_slot_index(bond, slot)];
+}
+
+/* Why it should not be used if there is another one, though its link is up. */
+static inline enum ft_reason ftb_port_doubt(const struct ftb_port *port)
+{
+	return port->stalled ? FT_REASON_TX_STALLED : port->suspect;
 }
 
 /* Can it carry traffic, this moment? Looks at the link itself, at no copy. */
@@ -256,6 +270,48 @@ void ftb_announce_stop(struct ftb *bond);
 void ftb_note_source(struct ftb *bond, const struct sk_buff *skb,
 		     const u8 *addr);
 bool ftb_is_own_source(const struct ftb *bond, const struct sk_buff *skb);
+
+/* netpoll.c */
+#ifdef CONFIG_NET_POLL_CONTROLLER
+int ftb_netpoll_setup(FT_NETPOLL_SETUP_ARGS);
+void ftb_netpoll_cleanup(struct net_device *dev);
+int ftb_netpoll_share(struct net_device *dev, struct ftb_port *port);
+void ftb_netpoll_leave(struct ftb_port *port);
+netdev_tx_t ftb_netpoll_send(struct ftb *bond, struct sk_buff *skb);
+
+/* Does this packet come from netpoll? Asked only if somebody uses it. */
+static inline bool ftb_is_netpoll(const struct net_device *dev)
+{
+	return unlikely(rcu_access_pointer(dev->npinfo)) &&
+	       irqs_disabled();
+}
+#else
+static inline int ftb_netpoll_share(struct net_device *dev,
+				    struct ftb_port *port)
+{
+	return 0;
+}
+
+static inline void ftb_netpoll_leave(struct ftb_port *port)
+{
+}
+
+static inline netdev_tx_t ftb_netpoll_send(struct ftb *bond,
+					   struct sk_buff *skb)
+{
+	return NETDEV_TX_OK;
+}
+
+static inline bool ftb_is_netpoll(const struct net_device *dev)
+{
+	return false;
+}
+#endif
+
+/* stall.c */
+void ftb_stall_init(struct ftb *bond);
+void ftb_stall_start(struct ftb *bond);
+void ftb_stall_stop(struct ftb *bond);
 
 /* probe.c */
 void ftb_probe_init(struct ftb *bond);

@@ -6,7 +6,6 @@
 #include <linux/if_vlan.h>
 #include <linux/rtnetlink.h>
 
-#include "../compat/net.h"
 #include "bond.h"
 
 #define FTB_VLAN_FEATURES (NETIF_F_HW_CSUM | NETIF_F_SG | \
@@ -291,12 +290,16 @@ static int ftb_open(struct net_device *dev)
 
 	ftb_update(bond);
 	ftb_probe_restart(bond);
+	ftb_stall_start(bond);
 	return 0;
 }
 
 static int ftb_stop(struct net_device *dev)
 {
-	ftb_probe_stop(netdev_priv(dev));
+	struct ftb *bond = netdev_priv(dev);
+
+	ftb_stall_stop(bond);
+	ftb_probe_stop(bond);
 	return 0;
 }
 
@@ -319,6 +322,10 @@ const struct net_device_ops ftb_netdev_ops = {
 	.ndo_fix_features = ftb_fix_features,
 	.ndo_features_check = passthru_features_check,
 	.ndo_get_xmit_slave = ftb_get_xmit_slave,
+#ifdef CONFIG_NET_POLL_CONTROLLER
+	.ndo_netpoll_setup = ftb_netpoll_setup,
+	.ndo_netpoll_cleanup = ftb_netpoll_cleanup,
+#endif
 };
 
 static const struct device_type ftb_device_type = {
@@ -335,6 +342,7 @@ void ftb_setup(struct net_device *dev)
 	ftb_switch_init(bond);
 	ftb_announce_init(bond);
 	ftb_probe_init(bond);
+	ftb_stall_init(bond);
 
 	ether_setup(dev);
 	eth_hw_addr_random(dev);
@@ -348,8 +356,6 @@ void ftb_setup(struct net_device *dev)
 	dev->flags |= IFF_MASTER;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_UNICAST_FLT |
 			   IFF_LIVE_ADDR_CHANGE;
-	/* Netpoll sends with interrupts off, which our way to a port is not. */
-	dev->priv_flags |= IFF_DISABLE_NETPOLL;
 	dev->priv_flags &= ~(IFF_XMIT_DST_RELEASE | IFF_TX_SKB_SHARING);
 	ft_set_lockless_and_local(dev);
 

@@ -6,7 +6,6 @@
 #include <net/netlink.h>
 #include <net/rtnetlink.h>
 
-#include "../compat/net.h"
 #include "bond.h"
 
 #define FTB_QUEUES	16

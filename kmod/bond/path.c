@@ -52,6 +52,8 @@ netdev_tx_t ftb_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	const u8 *source;
 	int ret;
 
+	if (ftb_is_netpoll(dev))
+		return ftb_netpoll_send(bond, skb);
 	port = rcu_dereference_bh(bond->active);
 	if (unlikely(!port || !ftb_port_usable(port)))
 		port = ftb_failover(bond);
@@ -100,25 +102,21 @@ struct net_device *ftb_get_xmit_slave(struct net_device *dev,
 }
 
 /*
- * The handler's own data pointer is not used (see ftb_add_port()): the bond is
+ * The handler's own data pointer is not used (see ftb_attach()): the bond is
  * the port's master. Both ends of that are undone only after the handler is
  * gone and its last run has ended.
  */
-static struct ftb_port *ftb_receiver(const struct net_device *dev,
-				     struct ftb **bond)
+static struct ftb_port *ftb_standby(struct ftb *bond,
+				    const struct net_device *dev)
 {
-	struct net_device *master;
 	struct ftb_port *port;
 	unsigned int i;
 
-	master = netdev_master_upper_dev_get_rcu((struct net_device *)dev);
-	if (!master)
-		return NULL;
-	*bond = netdev_priv(master);
 	for (i = 0; i < FT_MEMBERS; i++) {
-		port = rcu_dereference((*bond)->slot[i].port);
+		port = rcu_dereference(bond->slot[i].port);
 		if (port && port->dev == dev)
-			return port;
+			return READ_ONCE(port->barred) &
+			       BIT(FTB_BAR_ENTERING) ? NULL : port;
 	}
 	return NULL;
 }
@@ -153,21 +151,27 @@ static void ftb_copy_up(struct ftb *bond, struct sk_buff *skb)
 
 rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 {
+	struct ftb_port *active, *port;
 	struct sk_buff *skb = *pskb;
-	struct ftb_port *port;
+	struct net_device *dev;
 	struct ftb *bond;
 	bool overlap;
 
-	if (unlikely(skb->pkt_type == PACKET_LOOPBACK))
+	dev = netdev_master_upper_dev_get_rcu(skb->dev);
+	if (unlikely(skb->pkt_type == PACKET_LOOPBACK || !dev))
 		return RX_HANDLER_PASS;
-	port = ftb_receiver(skb->dev, &bond);
-	if (unlikely(!port || READ_ONCE(port->barred) & BIT(FTB_BAR_ENTERING)))
+	bond = netdev_priv(dev);
+	active = rcu_dereference(bond->active);
+	port = active;
+	if (unlikely(!active || active->dev != skb->dev))
+		port = ftb_standby(bond, skb->dev);
+	if (unlikely(!port))
 		return RX_HANDLER_PASS;
 	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (unlikely(!skb))
 		return RX_HANDLER_CONSUMED;
 	*pskb = skb;
-	if (unlikely(!netif_running(bond->dev)))
+	if (unlikely(!netif_running(dev)))
 		return RX_HANDLER_EXACT;
 
 	if (READ_ONCE(bond->probe_ms) && ftb_probe_receive(bond, port, skb)) {
@@ -175,7 +179,7 @@ rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 		return RX_HANDLER_CONSUMED;
 	}
 	overlap = time_before(jiffies, READ_ONCE(bond->overlap_until));
-	if (port != rcu_dereference(bond->active) &&
+	if (port != active &&
 	    !ftb_take_from_standby(bond, port, skb, overlap)) {
 		if (unlikely(is_link_local_ether_addr(eth_hdr(skb)->h_dest)))
 			return RX_HANDLER_PASS;
@@ -197,6 +201,6 @@ rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 		ftb_copy_up(bond, skb);
 		return RX_HANDLER_PASS;
 	}
-	skb->dev = bond->dev;
+	skb->dev = dev;
 	return RX_HANDLER_ANOTHER;
 }

@@ -10,7 +10,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
-#include "../compat/net.h"
 #include "bond.h"
 
 /* The port that @dev is, or NULL. */
@@ -234,9 +233,17 @@ static int ftb_attach(struct ftb *bond, struct ftb_port *port,
 	err = ftb_share_rx_flags(dev, port_dev);
 	if (err)
 		goto link;
+	err = ftb_netpoll_share(dev, port);
+	if (err) {
+		NL_SET_ERR_MSG(extack,
+			       "the interface cannot send for netconsole, which uses the bond");
+		goto rx_flags;
+	}
 	dev_disable_lro(port_dev);
 	return 0;
 
+rx_flags:
+	ftb_unshare_rx_flags(dev, port_dev);
 link:
 	netdev_upper_dev_unlink(port_dev, dev);
 handler:
@@ -259,6 +266,7 @@ static void ftb_detach(struct ftb *bond, struct ftb_port *port)
 	netdev_rx_handler_unregister(port_dev);
 	netdev_upper_dev_unlink(port_dev, dev);
 	ftb_unshare_rx_flags(dev, port_dev);
+	ftb_netpoll_leave(port);
 	ftb_probe_leave(port);
 	dev_uc_unsync(port_dev, dev);
 	dev_mc_unsync(port_dev, dev);

@@ -24,7 +24,6 @@
 #include <linux/random.h>
 #include <net/arp.h>
 
-#include "../compat/net.h"
 #include "bond.h"
 
 /* Intervals without a probe until a path is judged, and until it is trusted. */

@@ -18,8 +18,8 @@ static enum ft_reason ftb_port_fault(const struct ftb_port *port)
 	if (test_bit(FTB_BAR_CLOSING, &port->barred) ||
 	    !netif_running(port->dev))
 		return FT_REASON_ADMIN_DOWN;
-	if (ftb_port_usable(port) && port->suspect)
-		return port->suspect;
+	if (ftb_port_usable(port) && ftb_port_doubt(port))
+		return ftb_port_doubt(port);
 	return FT_REASON_LINK_DOWN;
 }
 
@@ -56,7 +56,7 @@ static bool ftb_judge(struct ftb *bond)
 		if (port && !test_bit(FTB_BAR_ENTERING, &port->barred)) {
 			/* A dead path that carries all the same may not be. */
 			if (!port->usable ||
-			    (port->suspect && port != active))
+			    (ftb_port_doubt(port) && port != active))
 				changed |= ftb_set_slot(slot,
 							FT_MEMBER_STATE_FAULTY,
 							ftb_port_fault(port));
@@ -64,7 +64,7 @@ static bool ftb_judge(struct ftb *bond)
 				changed |= ftb_set_slot(slot, port == active ?
 						FT_MEMBER_STATE_ACTIVE :
 						FT_MEMBER_STATE_STANDBY,
-						port->suspect);
+						ftb_port_doubt(port));
 		}
 		if (ftb_slot_works(slot))
 			work++;
@@ -114,7 +114,7 @@ static bool ftb_failback_due(struct ftb *bond, struct ftb_port *active,
 			     struct ftb_port *primary)
 {
 	if (!primary || primary == active || !primary->usable ||
-	    primary->suspect)
+	    ftb_port_doubt(primary))
 		return false;
 	switch (READ_ONCE(bond->failback)) {
 	case FT_BOND_FAILBACK_NEVER:
@@ -181,7 +181,7 @@ void ftb_update_locked(struct ftb *bond)
 	}
 
 	if (!active || !active->usable ||
-	    (active->suspect && spare && !spare->suspect)) {
+	    (ftb_port_doubt(active) && spare && !ftb_port_doubt(spare))) {
 		if (spare) {
 			ftb_make_active(bond, spare, ftb_carrier_fault(bond));
 			resumed = true;
@@ -249,7 +249,7 @@ int ftb_switch_to(struct ftb *bond, struct ftb_port *port,
 	} else if (!port->usable) {
 		NL_SET_ERR_MSG(extack, "this port does not work now; see its state and reason");
 		err = -ENETDOWN;
-	} else if (port->suspect) {
+	} else if (ftb_port_doubt(port)) {
 		NL_SET_ERR_MSG(extack, "the path of this port is dead; see its reason");
 		err = -ENETUNREACH;
 	} else if (ftb_failback_due(bond, port, ftb_primary(bond))) {

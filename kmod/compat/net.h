@@ -72,6 +72,18 @@ static inline void ft_clear_port_flags(struct net_device *dev)
 #endif
 }
 
+/* FT_NETPOLL_SETUP(name, setup): ndo_netpoll_setup, whatever its form. */
+#ifdef FT_HAVE_NETPOLL_INFO
+#define FT_NETPOLL_SETUP_ARGS struct net_device *dev, struct netpoll_info *info
+#else
+#define FT_NETPOLL_SETUP_ARGS struct net_device *dev
+#endif
+#define FT_NETPOLL_SETUP(name, setup)					\
+int name(FT_NETPOLL_SETUP_ARGS)						\
+{									\
+	return setup(dev);						\
+}
+
 /*
  * FT_NEWLINK(name) defines what rtnl_link_ops.newlink calls, whatever its form:
  * it calls name_tb(dev, tb, data, extack), which the user of this defines.

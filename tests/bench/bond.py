@@ -289,16 +289,95 @@ def in_segment():
         sh("sleep 0.5")
 
 
-boot(modules=(), mem=1024, icount=True, layers=("bench",))
-load()
-program("ftflow")
-sh("modprobe veth; modprobe bridge; modprobe macvlan; modprobe 8021q; modprobe sch_netem; "
-   "modprobe bonding max_bonds=0; modprobe team; modprobe team_mode_activebackup; "
-   "ip link del bond0 2>/dev/null; true")
-if set(PARTS) & {"carrier", "switch", "vm", "path"}:
-    in_segment()
-if "cost" in PARTS:
-    cost()
+def hold_rtnl():
+    """Holds the RTNL lock for half a second: a self-test of a NIC that has nothing to do with it
+    sleeps under it, until a signal comes."""
+    spare = sh("grep -l 52:54:00:00:00:99 /sys/class/net/*/address").split("/")[4]
+    start(f"timeout 0.5 ethtool -t {spare} online")
+
+
+def faults(name, tool):
+    """A bond over real NICs, with a flow each way; returns the active port, its module, the jobs."""
+    names = {module: nic(module) for module in (10, 11)}
+    sh("\n".join(["set -e"] + make(name, tuple(names.values())) + ["sleep 2"]))
+    active = sh(CONTENDERS[name][1]).strip()
+    ends = ((start, "ftflow", "10.77.0.1"), (peer_start, tool, "10.77.0.2"))
+    jobs = [run(f"{path} receive 7000") for run, path, _ in ends]
+    sh("sleep 0.3")
+    jobs += [run(f"{path} send {to} 7000 1000 3600") for run, path, to in ends]
+    sh("sleep 0.5")
+    return active, 10 if active == names[10] else 11, jobs
+
+
+def seen_lost(tool):
+    """What either way has lost since the last time."""
+    lost = []
+    for said in (sh("ftflow mark 7000"), peer(f"{tool} mark 7000")):
+        row = {n: float(v) for n, v in re.findall(r"(\w+) ([\d.]+)", said)}
+        expect(row["received"] > 0, f"no flow: {said}")
+        lost.append(row["lost"])
+    return lost
+
+
+def nics():
+    """Faults of real NICs, one after the other, each on a new bond."""
+    method = "two CPUs, 1,000 packets/s each way, the worse way"
+    tool = program("ftflow")
+    for name in CONTENDERS:
+        for figure in ("bond.pull.lost.torn", "bond.pull.lost.sysfs", "bond.rtnl.lost"):
+            active, module, jobs = faults(name, tool)
+            seen_lost(tool)
+            sh("sleep 1")
+            quiet = seen_lost(tool)
+            if figure.endswith("torn"):
+                pull(module)
+            elif figure.endswith("sysfs"):
+                sh(f"echo 1 >/sys/class/net/{active}/device/remove")
+            else:
+                hold_rtnl()
+                sh("sleep 0.1")
+                link(module, False)
+            sh("sleep 2")
+            lost = seen_lost(tool)
+            results.add(figure, name, max(lost), "packets",
+                        f"{method}; from it {lost[1]:.0f}, to it {lost[0]:.0f}; "
+                        f"in a second before {max(quiet):.0f}")
+            for job in jobs:
+                job.kill()
+            sh(unmake(name))
+            if figure.endswith("torn"):
+                insert(module)
+            elif figure.endswith("sysfs"):
+                sh("echo 1 >/sys/bus/pci/rescan")
+            else:
+                link(module, True)
+            sh("sleep 1")
+        worst = max(results.rows[f"bond.pull.lost.{what}", name][0] for what in ("torn", "sysfs"))
+        results.add("bond.pull.lost", name, worst, "packets", method)
+
+
+def prepare():
+    """Kernel modules of all contenders, and the tools."""
+    load()
+    program("ftflow")
+    sh("modprobe veth; modprobe bridge; modprobe macvlan; modprobe 8021q; modprobe sch_netem; "
+       "modprobe bonding max_bonds=0; modprobe team; modprobe team_mode_activebackup; "
+       "ip link del bond0 2>/dev/null; true")
+
+
+if set(PARTS) - {"nic"}:
+    boot(modules=(), mem=1024, icount=True, layers=("bench",))
+    prepare()
+    if set(PARTS) & {"carrier", "switch", "vm", "path"}:
+        in_segment()
+    if "cost" in PARTS:
+        cost()
+    power_cut()
+if "nic" in PARTS:
+    boot(modules=(10, 11), layers=("bench",), extra=("-device", "e1000e,mac=52:54:00:00:00:99"))
+    prepare()
+    define()
+    nics()
 results.table()
 for figure in ("bond.cost.tx", "bond.cost.rx", "bond.cost.udp"):
     print(f"{figure:24} ftbond is "
