@@ -1,19 +1,118 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "ftctl/mirror.hpp"
+
 #include <cstdio>
 #include <memory>
-#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "ftctl/client.hpp"
 #include "ftctl/verbs.hpp"
+#include "ftd/common/error.hpp"
 #include "ftd/common/names.hpp"
 
 namespace ftctl {
 
-void add_mirror(CLI::App &app, int &) {
-    CLI::App *noun = app.add_subcommand("mirror", "Mirrors that need a person's word");
+ft::OpenDisk open_alone(const std::string &device, int flags) {
+    try {
+        return {device, flags | O_EXCL};
+    } catch (const std::system_error &error) {
+        switch (error.code().value()) {
+        case EBUSY:
+            throw ft::refused(fmt::format(
+                "{} is in use; stop what uses it (\"lsblk {}\" shows what), and try again", device,
+                device));
+        case EACCES:
+            throw ft::refused(fmt::format("{} may not be opened; run this as root", device));
+        default:
+            throw ft::failed(
+                fmt::format("{} cannot be opened: {}", device, error.code().message()));
+        }
+    }
+}
+
+bool same_disk(const std::string &one, const std::string &other) {
+    struct stat a {
+    }, b{};
+    if (::stat(one.c_str(), &a) < 0 || ::stat(other.c_str(), &b) < 0)
+        return false;
+    return S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) ? a.st_rdev == b.st_rdev
+                                                    : a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+ft::Leg need_leg(const std::string &device) {
+    const ft::Leg leg = ft::read_leg(device);
+    switch (leg.kind) {
+    case ft::Leg::Kind::leg:
+        break;
+    case ft::Leg::Kind::absent:
+    case ft::Leg::Kind::unreadable:
+        throw ft::failed(fmt::format("{} cannot be read: {}", device, leg.detail));
+    case ft::Leg::Kind::blank:
+        throw ft::refused(fmt::format("{} is no leg of a mirror: it is blank", device));
+    case ft::Leg::Kind::other:
+        throw ft::refused(
+            fmt::format("{} is no leg of a mirror: it carries {}", device, leg.detail));
+    case ft::Leg::Kind::damaged:
+        throw ft::refused(fmt::format("{} is a damaged leg of a mirror: {}", device, leg.detail));
+    }
+    return leg;
+}
+
+std::string safe_text(const char *text) {
+    std::string safe;
+    for (; *text; text++)
+        safe += *text >= ' ' && *text < 0x7f ? *text : '?';
+    return safe;
+}
+
+std::string hex(std::uint64_t generation) {
+    return fmt::format("{:016x}", generation);
+}
+
+Verdict verdict_of(enum ft_verdict verdict) {
+    switch (verdict) {
+#define FT_VERDICT_CASE(n, v, t)                                                                   \
+    case FT_VERDICT_##n:                                                                           \
+        return {#n, t};
+        FT_VERDICTS(FT_VERDICT_CASE)
+#undef FT_VERDICT_CASE
+    }
+    return {"UNRELATED", "the legs do not belong together"};
+}
+
+Bar::Bar(std::string what)
+    : what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) == 1), style_(Style::of_terminal()),
+      began_(std::chrono::steady_clock::now()) {}
+
+Bar::~Bar() {
+    if (drawn_)
+        std::fputs("\r\033[K", stderr);
+}
+
+void Bar::show(std::uint64_t done, std::uint64_t total) {
+    if (!terminal_)
+        return;
+    drawn_ = true;
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began_;
+    const double rate = static_cast<double>(done) / std::max(passed.count(), 0.001);
+    std::string more;
+    if (passed.count() > 1 && done && done < total)
+        more = fmt::format(", {}/s, {:.0f} s left", bytes_text(static_cast<std::uint64_t>(rate)),
+                           static_cast<double>(total - done) / rate);
+    fmt::print(stderr, "\r{} {}{}\033[K", what_, progress_bar(done, total, style_), more);
+    std::fflush(stderr);
+}
+
+void add_mirror(CLI::App &app, int &exit) {
+    CLI::App *noun = app.add_subcommand("mirror", "Mirrors and their legs, one by one");
     noun->require_subcommand(1);
+    add_mirror_create(*noun);
+    add_mirror_examine(*noun, exit);
+    add_mirror_verify(*noun, exit);
+    add_mirror_remove(*noun);
     noun->footer("Example: ftctl mirror replace ftm0 11/1");
     struct Options {
         std::string name, device;

@@ -84,19 +84,6 @@ std::string join(std::initializer_list<std::string> parts) {
     return out;
 }
 
-std::string progress(const ordered_json &sync, const Style &style) {
-    const std::uint64_t done = sync["done"], total = sync["total"];
-    if (!total)
-        return {};
-    constexpr unsigned width = 24;
-    const auto filled = static_cast<unsigned>(std::min<std::uint64_t>(width, done * width / total));
-    std::string bar;
-    for (unsigned i = 0; i < width; i++)
-        bar += i < filled ? (style.utf8 ? "█" : "#") : (style.utf8 ? "░" : ".");
-    return fmt::format("{} {:3} %  {} of {}", bar, std::min<std::uint64_t>(100, done * 100 / total),
-                       bytes_text(done), bytes_text(total));
-}
-
 class Tree {
   public:
     Tree(const ordered_json &document, const Style &style) : document_(document), style_(style) {}
@@ -149,7 +136,8 @@ class Tree {
                              join({style_.state(member["state"], 8), why(member)})));
         }
         if (mirror && text_of(pair["state"]) == "SYNCING") {
-            const std::string bar = progress(pair["sync"], style_);
+            const std::string bar =
+                progress_bar(pair["sync"]["done"], pair["sync"]["total"], style_);
             if (!bar.empty())
                 line("   " + bar);
         }
@@ -177,6 +165,19 @@ class Tree {
 };
 
 } // namespace
+
+std::string progress_bar(std::uint64_t done, std::uint64_t total, const Style &style) {
+    if (!total)
+        return {};
+    constexpr unsigned width = 24;
+    const auto filled = static_cast<unsigned>(
+        std::min<double>(width, static_cast<double>(done) / static_cast<double>(total) * width));
+    std::string bar;
+    for (unsigned i = 0; i < width; i++)
+        bar += i < filled ? (style.utf8 ? "█" : "#") : (style.utf8 ? "░" : ".");
+    return fmt::format("{} {:3} %  {} of {}", bar, std::min<std::uint64_t>(100, done * 100 / total),
+                       bytes_text(done), bytes_text(total));
+}
 
 ordered_json date(std::uint64_t microseconds) {
     if (!microseconds)

@@ -29,6 +29,8 @@ class Style {
 };
 
 std::string status_tree(const nlohmann::ordered_json &document, const Style &style);
+// "####....  50 %  5.0 MiB of 10.0 MiB"; empty if there is nothing to do.
+std::string progress_bar(std::uint64_t done, std::uint64_t total, const Style &style);
 // "5.0 MiB"
 std::string bytes_text(std::uint64_t bytes);
 // 2026-11-20T20:01:33.123Z of microseconds since 1970; null for 0.

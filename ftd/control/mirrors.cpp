@@ -10,7 +10,7 @@
 #include "ftd/common/error.hpp"
 #include "ftd/control/clock.hpp"
 #include "ftd/kernel/device_mapper.hpp"
-#include "ftd/kernel/leg_io.hpp"
+#include "legs/leg_io.hpp"
 
 namespace ft {
 

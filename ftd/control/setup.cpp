@@ -5,31 +5,21 @@
 
 #include <algorithm>
 #include <atomic>
-#include <sys/random.h>
 
 #include <fmt/format.h>
 
 #include "ftd/common/error.hpp"
 #include "ftd/control/config_file.hpp"
 #include "ftd/kernel/device_mapper.hpp"
-#include "ftd/kernel/leg_io.hpp"
 #include "ftd/kernel/link.hpp"
 #include "ftd/model/proposal.hpp"
+#include "legs/leg_io.hpp"
 
 namespace ft {
 
 namespace {
 
 constexpr unsigned format_seconds = 120;
-
-std::string new_uuid() {
-    std::array<std::uint8_t, 16> bytes{};
-    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-        throw std::system_error(errno, std::generic_category(), "getrandom");
-    bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40); // random, as RFC 4122 has it
-    bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
-    return uuid_string(bytes.data());
-}
 
 // A mirror of the new configuration that does not run yet.
 struct NewMirror {

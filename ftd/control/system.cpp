@@ -11,8 +11,8 @@
 #include "ftd/common/error.hpp"
 #include "ftd/control/clock.hpp"
 #include "ftd/control/config_file.hpp"
-#include "ftd/kernel/leg_io.hpp"
 #include "ftd/out/journal.hpp"
+#include "legs/leg_io.hpp"
 
 namespace ft {
 

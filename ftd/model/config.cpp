@@ -76,10 +76,7 @@ class Reader {
 
     std::string name(const toml::node &node, std::size_t max) const {
         std::string value = text(node, "name");
-        const bool plain = std::all_of(value.begin(), value.end(), [](unsigned char c) {
-            return std::isalnum(c) || c == '_' || c == '-' || c == '.';
-        });
-        if (value.empty() || value.size() > max || !plain || value[0] == '.' || value[0] == '-')
+        if (!is_name(value, max))
             complain(node.source(),
                      fmt::format("\"{}\" cannot be a name here; use 1 to {} letters, digits, "
                                  "'_', '-' or '.', not beginning with '-' or '.'",
@@ -414,6 +411,13 @@ std::optional<DevicePath> locate(const std::vector<ModuleConfig> &modules, const
         }
     }
     return std::nullopt;
+}
+
+bool is_name(const std::string &text, std::size_t max) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+    });
+    return plain && !text.empty() && text.size() <= max && text[0] != '.' && text[0] != '-';
 }
 
 std::array<std::uint8_t, 16> uuid_bytes(const std::string &uuid) {

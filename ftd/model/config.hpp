@@ -66,6 +66,7 @@ std::string write_config(const Config &config);
 // The place of a device below the modules' bridges; none if it is in no module.
 std::optional<DevicePath> locate(const std::vector<ModuleConfig> &modules, const PciChain &chain);
 
+bool is_name(const std::string &text, std::size_t max);           // of a pair
 std::array<std::uint8_t, 16> uuid_bytes(const std::string &uuid); // of a valid one
 std::string uuid_string(const std::uint8_t *bytes);
 

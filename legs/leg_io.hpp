@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ftd/model/leg.hpp"
 
@@ -14,17 +15,29 @@ namespace ft {
 // Never throws for what is on the disk, nor for a disk that cannot be read.
 Leg read_leg(const std::string &device);
 
+// The write-intent bitmap of a leg. What cannot be read, or is damaged, counts as
+// dirty. Throws Error if the disk cannot be opened.
+struct Bitmap {
+    std::vector<bool> dirty;   // by region
+    std::uint32_t damaged = 0; // blocks
+};
+Bitmap read_bitmap(const std::string &device, const ft_leg_meta &leg);
+
 // A disk that is to become a leg is free: nothing in the kernel uses it, and it
 // carries nothing, unless `wipe`. Throws Error.
 void check_free(const std::string &device, bool wipe);
 
-// What new legs of one mirror of the uuid and label carry: both good and the
-// second about to be copied to. `bytes`: the size of each disk. Throws Error if
-// one is too small.
-std::array<ft_leg_meta, 2> new_legs(const std::string &uuid, const std::string &label,
-                                    const std::array<std::uint64_t, 2> &bytes);
+std::string new_uuid();
 
-// Make two disks the legs of a new mirror. At any moment before it returns both
+// What new legs of one mirror of the uuid and label carry: both good and the
+// second about to be copied to. `bytes`: the size of each disk; `region_shift`: 0
+// chooses one. Throws Error if a disk is too small.
+std::array<ft_leg_meta, 2> new_legs(const std::string &uuid, const std::string &label,
+                                    const std::array<std::uint64_t, 2> &bytes,
+                                    std::uint32_t region_shift = 0);
+
+// Make two disks the legs of a new mirror; where the second is not about to be
+// copied to, they are equal already. At any moment before it returns both
 // are blank, or they are the mirror with at most the second leg blank. Throws
 // Error; then both are blank, as far as they can be written.
 void format_legs(const std::array<std::string, 2> &devices, const std::array<ft_leg_meta, 2> &legs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "ftd/kernel/leg_io.hpp"
+#include "legs/leg_io.hpp"
 
 #include <algorithm>
 #include <blkid/blkid.h>
@@ -16,15 +16,14 @@
 #include <fmt/format.h>
 
 #include "ftd/common/error.hpp"
-#include "ftd/common/handle.hpp"
 #include "ftd/model/config.hpp"
+#include "legs/disk.hpp"
 
 namespace ft {
 
 namespace {
 
-constexpr std::uint64_t sector = 512;
-constexpr std::uint64_t head = 1 << 20; // all that is before the data of any leg
+constexpr std::uint64_t head = 1 << 20; // superblocks, and all that blkid looks at
 // Left free at the end of a leg: metadata that what runs on the mirror keeps at
 // the end of its disk must not be found at the end of the leg.
 constexpr std::uint64_t tail = 1 << 20;
@@ -32,65 +31,6 @@ constexpr std::uint64_t tail = 1 << 20;
 [[noreturn]] void fail(const std::string &device, const char *what, int error) {
     throw failed(fmt::format("{}: {}: {}", device, what, std::strerror(error)));
 }
-
-// Direct I/O needs aligned memory.
-class Buffer {
-  public:
-    explicit Buffer(std::size_t size)
-        : size_(size), bytes_(static_cast<std::uint8_t *>(std::aligned_alloc(4096, size))) {
-        if (!bytes_)
-            throw std::bad_alloc();
-        std::memset(bytes_.get(), 0, size);
-    }
-    std::uint8_t *data() const { return bytes_.get(); }
-    std::size_t size() const { return size_; }
-    template <typename T>
-    T *as() const {
-        return reinterpret_cast<T *>(bytes_.get());
-    }
-
-  private:
-    std::size_t size_;
-    std::unique_ptr<std::uint8_t, Release<std::free>> bytes_;
-};
-
-class OpenDisk {
-  public:
-    // O_EXCL on a block device: nobody else in the kernel may have it.
-    OpenDisk(const std::string &device, int flags)
-        : device_(device), fd_(::open(device.c_str(), flags | O_CLOEXEC | O_DIRECT)) {
-        if (!fd_)
-            throw std::system_error(errno, std::generic_category(), device);
-        if (::ioctl(fd_.get(), BLKGETSIZE64, &bytes_) < 0)
-            throw std::system_error(errno, std::generic_category(), device);
-    }
-
-    std::uint64_t bytes() const { return bytes_; }
-
-    void read(const Buffer &buffer, std::uint64_t at) const {
-        const ssize_t done =
-            ::pread(fd_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
-        if (done != static_cast<ssize_t>(buffer.size()))
-            throw std::system_error(done < 0 ? errno : EIO, std::generic_category(), device_);
-    }
-
-    void write(const Buffer &buffer, std::uint64_t at) const {
-        const ssize_t done =
-            ::pwrite(fd_.get(), buffer.data(), buffer.size(), static_cast<off_t>(at));
-        if (done != static_cast<ssize_t>(buffer.size()))
-            throw std::system_error(done < 0 ? errno : EIO, std::generic_category(), device_);
-    }
-
-    void flush() const {
-        if (::fsync(fd_.get()) < 0)
-            throw std::system_error(errno, std::generic_category(), device_);
-    }
-
-  private:
-    std::string device_;
-    Fd fd_;
-    std::uint64_t bytes_ = 0;
-};
 
 void zero(const OpenDisk &disk, std::uint64_t from, std::uint64_t to) {
     const Buffer zeroes(head);
@@ -213,6 +153,34 @@ Leg read_leg(const std::string &device) {
     return leg;
 }
 
+Bitmap read_bitmap(const std::string &device, const ft_leg_meta &leg) {
+    Bitmap bitmap;
+    const std::uint32_t regions = ft_regions(leg.data_size, leg.region_shift);
+    bitmap.dirty.resize(regions);
+    try {
+        const OpenDisk disk(device, O_RDONLY);
+        const Buffer buffer(FT_BITMAP_BYTES);
+        for (std::uint32_t index = 0; index < ft_bitmap_blocks(regions); index++) {
+            bool good = true;
+            try {
+                disk.read(buffer,
+                          leg.bitmap_offset * sector + std::uint64_t{index} * FT_BITMAP_BYTES);
+            } catch (const std::system_error &) {
+                good = false;
+            }
+            const auto *block = buffer.as<ft_bitmap_block>();
+            good = good && ft_bitmap_block_ok(block, index);
+            bitmap.damaged += !good;
+            const std::uint32_t first = index * FT_BITMAP_BITS;
+            for (std::uint32_t bit = 0; bit < std::min(FT_BITMAP_BITS, regions - first); bit++)
+                bitmap.dirty[first + bit] = !good || (block->bits[bit / 8] >> bit % 8 & 1);
+        }
+    } catch (const std::system_error &error) {
+        fail(device, "cannot be read", error.code().value());
+    }
+    return bitmap;
+}
+
 void check_free(const std::string &device, bool wipe) {
     try {
         const OpenDisk disk(device, O_RDWR | O_EXCL);
@@ -250,8 +218,16 @@ void check_free(const std::string &device, bool wipe) {
                     device, found));
 }
 
+std::string new_uuid() {
+    auto bytes = random_number<Id>();
+    bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40); // random, as RFC 4122 has it
+    bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
+    return uuid_string(bytes.data());
+}
+
 std::array<ft_leg_meta, 2> new_legs(const std::string &uuid, const std::string &label,
-                                    const std::array<std::uint64_t, 2> &bytes) {
+                                    const std::array<std::uint64_t, 2> &bytes,
+                                    std::uint32_t region_shift) {
     const std::uint64_t smaller = std::min(bytes[0], bytes[1]) / sector;
     ft_leg_meta leg{};
     const auto id = uuid_bytes(uuid);
@@ -260,7 +236,12 @@ std::array<ft_leg_meta, 2> new_legs(const std::string &uuid, const std::string &
     leg.seq = 1;
     leg.gen = random_number<std::uint64_t>();
     leg.bitmap_offset = FT_BITMAP_SECTOR;
-    leg.region_shift = ft_region_shift_default(smaller);
+    leg.region_shift = region_shift ? region_shift : ft_region_shift_default(smaller);
+    if (smaller >> leg.region_shift > FT_REGIONS_MAX)
+        throw refused(fmt::format("{}: regions of {} KiB are too small for a disk of {} GiB, which "
+                                  "would have more than {} of them; use larger ones",
+                                  label, (std::uint64_t{1} << leg.region_shift) / 2, smaller >> 21,
+                                  FT_REGIONS_MAX));
     const std::uint64_t bitmap_sectors =
         std::uint64_t{ft_bitmap_blocks(ft_regions(smaller, leg.region_shift))} *
         (FT_BITMAP_BYTES / sector);
@@ -289,8 +270,9 @@ void format_legs(const std::array<std::string, 2> &devices,
         blank(first);
         blank(second);
         // Bit for bit the legs may differ everywhere: all is copied once.
-        write_bitmap(first, legs[0], true);
-        write_bitmap(second, legs[1], true);
+        const bool all_dirty = legs[1].syncing != 0;
+        write_bitmap(first, legs[0], all_dirty);
+        write_bitmap(second, legs[1], all_dirty);
         first.flush();
         second.flush();
         // From the first superblock on there is a mirror: one leg, its peer
