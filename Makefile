@@ -20,7 +20,7 @@ export BUILD := $(build)
 # A check that stands alone is as thorough as one within `make check`.
 CHECKS := check-style check-unit check-bus check-fuzz check-model check-qemu
 
-.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench check $(CHECKS) \
+.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench bench-powercut check $(CHECKS) \
 	check-kasan clean help deps-kmod deps-build
 
 all: $(PARTS)
@@ -99,6 +99,15 @@ demo:
 bench:
 	@$(top)/scripts/deps guest bench
 	@FIGURE=$(FIGURE) $(top)/tests/bench/run $(AREA)
+
+## make bench-powercut   power cuts by the hundred: killed guests over disks with a volatile cache,
+##                       and points of a recorded run (POWERCUTS=200, POINTS=2000)
+POWERCUTS ?= 200
+POINTS ?= 2000
+bench-powercut:
+	@POWERCUTS=$(POWERCUTS) POINTS=$(POINTS) $(top)/scripts/scenario -v --timeout 14400 \
+		$(top)/tests/scenarios/mirror_powercut.py \
+		$(top)/tests/scenarios/mirror_powercut_replay.py
 
 ## make check            all checks; also one by one:
 ##   check-style         format, checkpatch, sparse, syntax

@@ -30,7 +30,7 @@ for figure, options in FIGURES:
         continue
     values = {name: [] for name in NAMES}
     for turn in range(ROUNDS):
-        # To and fro, so that none always comes after the same other one.
+        # There and back, so that none always comes after the same other one.
         for contender in contenders[::-1 if turn % 2 else 1]:
             values[contender.name].append(
                 fio(contender.device, jobs=2, seconds=0.7, **options))
