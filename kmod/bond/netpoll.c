@@ -82,7 +82,10 @@ static int ftb_netpoll_both(struct net_device *dev)
 	return 0;
 }
 
-FT_NETPOLL_SETUP(ftb_netpoll_setup, ftb_netpoll_both)
+int ftb_netpoll_setup(FT_NETPOLL_SETUP_ARGS)
+{
+	return ftb_netpoll_both(dev);
+}
 
 netdev_tx_t ftb_netpoll_send(struct ftb *bond, struct sk_buff *skb)
 {

@@ -72,17 +72,12 @@ static inline void ft_clear_port_flags(struct net_device *dev)
 #endif
 }
 
-/* FT_NETPOLL_SETUP(name, setup): ndo_netpoll_setup, whatever its form. */
+/* The arguments of ndo_netpoll_setup; the second one was never used. */
 #ifdef FT_HAVE_NETPOLL_INFO
 #define FT_NETPOLL_SETUP_ARGS struct net_device *dev, struct netpoll_info *info
 #else
 #define FT_NETPOLL_SETUP_ARGS struct net_device *dev
 #endif
-#define FT_NETPOLL_SETUP(name, setup)					\
-int name(FT_NETPOLL_SETUP_ARGS)						\
-{									\
-	return setup(dev);						\
-}
 
 /*
  * FT_NEWLINK(name) defines what rtnl_link_ops.newlink calls, whatever its form:
