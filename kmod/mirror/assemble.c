@@ -30,6 +30,11 @@ static void mark_union(struct ftm *m, unsigned int t,
 		spin_lock_irq(&b->lock);
 		if (on_t)
 			m->region[i].flags |= R_DUR(t);
+		/* What was written before the copy does not keep the bit set
+		 * beyond it.
+		 */
+		if (!m->region[i].hold)
+			m->region[i].flags &= ~R_TOUCHED;
 		ftm_region_set_copy(m, &m->region[i]);
 		spin_unlock_irq(&b->lock);
 		if (!(i & 0xffff))
@@ -244,6 +249,7 @@ static int start_leg(struct ftm *m, unsigned int s)
 	err = ftm_read_bitmap(leg, &leg->meta, m->image);
 	if (err)
 		return err;
+	ftm_image_read(m);
 	m->n_dirty = 0;
 	for (i = 0; i < m->regions; i++) {
 		m->region[i].hold = 0;
@@ -269,8 +275,9 @@ static int alloc_regions(struct ftm *m, const struct ft_leg_meta *meta)
 	m->blocks = ft_bitmap_blocks(m->regions);
 	m->region = kvcalloc(m->regions, sizeof(*m->region), GFP_KERNEL);
 	m->image = kvcalloc(m->blocks, FT_BITMAP_BYTES, GFP_KERNEL);
+	m->sums = kvcalloc(m->blocks, sizeof(*m->sums), GFP_KERNEL);
 	m->dirty_block = kvcalloc(BITS_TO_LONGS(m->blocks), sizeof(long), GFP_KERNEL);
-	return m->region && m->image && m->dirty_block ? 0 : -ENOMEM;
+	return m->region && m->image && m->sums && m->dirty_block ? 0 : -ENOMEM;
 }
 
 static char *super_error(int err)

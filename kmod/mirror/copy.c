@@ -59,10 +59,14 @@ static void copied(int read_err, unsigned long write_err, void *context)
 	struct ftm *m = c->m;
 	bool both = (ftm_flags(m) & FTM_SYNC_ANY) == FTM_SYNC_ANY;
 	sector_t sectors = c->range.end - c->range.start;
+	struct ftm_bucket *b = ftm_bucket(m, c->range.region);
 	u8 src = c->src, dst = c->dst;
-	bool turned = c->turned;
+	bool turned = c->turned, given_up;
 
-	WRITE_ONCE(c->sent, false);
+	spin_lock_irq(&b->lock);
+	c->sent = false;
+	given_up = c->given_up;
+	spin_unlock_irq(&b->lock);
 	if (turned)
 		swap(src, dst);
 	/* Before the range is left: what waits for it finds the loss. */
@@ -70,6 +74,10 @@ static void copied(int read_err, unsigned long write_err, void *context)
 		ftm_leg_lost(m, dst, FT_REASON_IO_ERROR);
 	ftm_leg_put(&m->leg[0]);
 	ftm_leg_put(&m->leg[1]);
+	if (given_up) {		/* the source may have changed since */
+		copy_end(c, false, false);
+		return;
+	}
 	ftm_range_leave(m, &c->range);
 
 	if (read_err) {
@@ -108,10 +116,24 @@ static void copied(int read_err, unsigned long write_err, void *context)
 		next_chunk(c);
 }
 
+/*
+ * Leg @l was lost: is @c a copy to it that nobody has to wait for? It writes late
+ * where no one reads, as a write does that is abandoned. A copy *from* it would
+ * write to the survivor, and keeps its range. Under the bucket's lock.
+ */
+bool ftm_copy_abandon(struct ftm_copy *c, unsigned int l)
+{
+	if (!c->sent || l != (c->turned ? c->src : c->dst))
+		return false;
+	c->given_up = true;
+	return true;
+}
+
 /* The chunk's range is in flight: copy it. Process context. */
 void ftm_copy_chunk(struct ftm_copy *c)
 {
 	struct ftm *m = c->m;
+	struct ftm_bucket *b = ftm_bucket(m, c->range.region);
 	struct dm_io_region from, to;
 	u8 src = c->turned ? c->dst : c->src;
 	u8 dst = !src;
@@ -132,8 +154,10 @@ void ftm_copy_chunk(struct ftm_copy *c)
 	to.bdev = m->leg[dst].dev->bdev;
 	to.sector = m->leg[dst].meta.data_offset + c->range.start;
 	to.count = from.count;
+	spin_lock_irq(&b->lock);
 	c->sent_at = jiffies;
-	WRITE_ONCE(c->sent, true);
+	c->sent = true;
+	spin_unlock_irq(&b->lock);
 	dm_kcopyd_copy(m->kcopyd, &from, 1, &to, 0, copied, c);
 	return;
 out:
@@ -229,6 +253,48 @@ static bool start_repair(struct ftm *m)
 	return true;
 }
 
+/*
+ * May one more region be copied now? While there is other I/O, resync_min is
+ * enough; else resync_max is the limit. If not, the copier is queued for when it
+ * may be. What a reader waits for is never slowed down.
+ */
+static bool in_pace(struct ftm *m)
+{
+	bool busy = time_before(jiffies, READ_ONCE(m->busy_at) + HZ / 10);
+	u64 rate = READ_ONCE(m->resync_max), earned, need;
+	unsigned long passed = jiffies - m->pace_at;
+
+	if (busy) {
+		u64 least = READ_ONCE(m->resync_min);
+
+		rate = rate ? min(rate, least) : least;
+	}
+	if (!list_empty_careful(&m->suspect) || (!rate && !busy))
+		return true;
+	/* A window that is long past earns no burst. */
+	if (passed > HZ) {
+		m->pace_at = jiffies;
+		m->pace_bytes = 0;
+		passed = 0;
+	}
+	earned = div_u64(max(rate, 1ULL) * 1024 * passed, HZ);
+	if (m->pace_bytes <= earned) {
+		m->pace_bytes += (u64)512 << m->region_shift;
+		return true;
+	}
+	need = div64_u64((m->pace_bytes - earned) * HZ, max(rate, 1ULL) * 1024) + 1;
+	/* The other I/O may end before. */
+	queue_delayed_work(m->wq, &m->pace, min_t(u64, need, HZ / 10));
+	return false;
+}
+
+void ftm_pace_work(struct work_struct *work)
+{
+	struct ftm *m = container_of(to_delayed_work(work), struct ftm, pace);
+
+	queue_work(m->wq, &m->copier);
+}
+
 /* Keeps copies going while both legs are in use. */
 void ftm_copier_work(struct work_struct *work)
 {
@@ -243,6 +309,8 @@ void ftm_copier_work(struct work_struct *work)
 	if ((ftm_flags(m) & FTM_USE_ANY) != FTM_USE_ANY)
 		return;
 	while (atomic_read(&m->n_copy) && atomic_read(&m->n_active) < FTM_COPIES) {
+		if (!in_pace(m))
+			return;
 		c = copy_new(m, GFP_NOIO);
 		if (!c) {
 			mod_delayed_work(m->wq, &m->cleaner, HZ / 10);

@@ -4,7 +4,7 @@
  * this file waits for a disk.
  *
  * A write to a region whose bit is durable on every leg in use takes one of the
- * buckets' locks and is sent from the submitter's context, one clone a leg.
+ * buckets' locks and is sent from the submitter's context, one bio a leg.
  */
 #include "mirror.h"
 
@@ -27,17 +27,12 @@ static struct ftm_bucket *io_bucket(struct ftm_io *io)
 			       &io->m->bucket[FTM_BUCKETS];
 }
 
-/* The bio is answered; what it held is free. Any context. */
-static void io_end(struct ftm_io *io, blk_status_t status)
+/* @io has ended: what it held is free. Under b->lock. */
+static void io_leave(struct ftm_bucket *b, struct ftm_io *io, blk_status_t status)
 {
-	struct ftm_bucket *b = io_bucket(io);
 	struct ftm *m = io->m;
-	struct bio *bio = io->bio;
-	unsigned long flags;
-	bool kick, copy = false;
 
-	spin_lock_irqsave(&b->lock, flags);
-	list_del(&io->range.node);
+	hlist_del(&io->range.node);
 	if (io->held) {
 		struct ftm_region *r = &m->region[io->range.region];
 
@@ -46,15 +41,23 @@ static void io_end(struct ftm_io *io, blk_status_t status)
 		if (unlikely(status) &&
 		    (ftm_flags(m) & FTM_USE_ANY) == FTM_USE_ANY) {
 			ftm_region_set_copy(m, r);
-			copy = true;
+			queue_work(m->wq, &m->copier);
 		}
 	}
-	kick = !list_empty(&b->waiting);
-	spin_unlock_irqrestore(&b->lock, flags);
-	if (unlikely(kick))
+	if (unlikely(!list_empty(&b->waiting)))
 		queue_work(m->wq, &m->requeue);
-	if (unlikely(copy))
-		queue_work(m->wq, &m->copier);
+}
+
+/* The bio is answered. Any context. */
+static void io_end(struct ftm_io *io, blk_status_t status)
+{
+	struct ftm_bucket *b = io_bucket(io);
+	struct bio *bio = io->bio;
+	unsigned long flags;
+
+	spin_lock_irqsave(&b->lock, flags);
+	io_leave(b, io, status);
+	spin_unlock_irqrestore(&b->lock, flags);
 	bio->bi_status = status;
 	bio_endio(bio);
 }
@@ -70,13 +73,25 @@ void ftm_io_error(struct ftm_io *io, blk_status_t status)
 	}
 }
 
+/* Good if a leg has it from which it can be read. */
+static blk_status_t io_status(struct ftm_io *io, u32 flags)
+{
+	/* One leg has zeroes now and the other does not: it has failed, and the
+	 * region is made equal again.
+	 */
+	if (unlikely(io->status == BLK_STS_NOTSUPP))
+		return flags & FTM_FAILED ? BLK_STS_IOERR : BLK_STS_NOTSUPP;
+	if (likely(io->ok & (flags / FTM_SYNC(0)) & 3) && !(flags & FTM_FAILED))
+		return BLK_STS_OK;
+	return flags & FTM_FAILED ? BLK_STS_IOERR : io->status ?: BLK_STS_IOERR;
+}
+
 /* Every leg has answered or was given up. Any context. */
 void ftm_io_answered(struct ftm_io *io)
 {
 	struct ftm *m = io->m;
 	unsigned long irq;
 	u32 flags = ftm_flags(m);
-	blk_status_t status = BLK_STS_OK;
 
 	if (unlikely(flags & (FTM_UNREC | FTM_FAILED))) {
 		spin_lock_irqsave(&m->lock, irq);
@@ -92,68 +107,177 @@ void ftm_io_answered(struct ftm_io *io)
 		}
 		spin_unlock_irqrestore(&m->lock, irq);
 	}
-	/* Good if a leg has it from which it can be read. */
-	if (unlikely(!(io->ok & (flags / FTM_SYNC(0)) & 3)))
-		status = io->status ?: BLK_STS_IOERR;
-	if (unlikely(flags & FTM_FAILED))
-		status = BLK_STS_IOERR;
-	io_end(io, status);
+	io_end(io, io_status(io, flags));
 }
 
-static void clone_endio(struct bio *bio)
+int ftm_write_pools(struct ftm *m)
 {
-	struct ftm_clone *c = container_of(bio, struct ftm_clone, bio);
-	struct ftm_bucket *b = c->bucket;
-	struct ftm_leg *leg = c->leg;
-	unsigned int l = leg->index;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < ARRAY_SIZE(m->writes); i++) {
+		err = mempool_init_kmalloc_pool(&m->writes[i], BIO_POOL_SIZE,
+						sizeof(struct ftm_write)) ?:
+		      mempool_init_kmalloc_pool(&m->vecs[i], BIO_POOL_SIZE,
+						BIO_MAX_VECS * sizeof(struct bio_vec));
+	}
+	return err;
+}
+
+void ftm_write_pools_exit(struct ftm *m)
+{
+	struct ftm_bucket *b;
+	struct ftm_write *w;
+	unsigned int i;
+
+	for (b = m->bucket; b <= m->bucket + FTM_BUCKETS; b++) {
+		while ((w = b->spare)) {
+			b->spare = w->next;
+			kfree(w);
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(m->writes); i++) {
+		mempool_exit(&m->writes[i]);
+		mempool_exit(&m->vecs[i]);
+	}
+}
+
+/*
+ * A write for @n bvecs, @pool is 1 when it goes to both legs. One that the bucket
+ * has kept costs next to nothing. Under b->lock, which is given up if memory has to
+ * be waited for: *@waited is set then.
+ */
+static struct ftm_write *write_get(struct ftm *m, struct ftm_bucket *b,
+				   unsigned int n, unsigned int pool, bool *waited)
+	__must_hold(&b->lock)
+{
+	struct ftm_write *w = b->spare;
+	struct bio_vec *vecs = NULL;
+
+	if (likely(w)) {
+		b->spare = w->next;
+		b->spares--;
+		w->pool = pool;
+	}
+	if (unlikely(!w || n > FTM_FEW_VECS)) {
+		spin_unlock_irq(&b->lock);
+		if (n > FTM_FEW_VECS)
+			vecs = mempool_alloc(&m->vecs[pool], GFP_NOIO);
+		if (!w) {
+			w = mempool_alloc(&m->writes[pool], GFP_NOIO);
+			w->m = m;
+			w->bucket = b;
+			w->pool = pool;
+		}
+		*waited = true;
+		spin_lock_irq(&b->lock);
+	}
+	w->vecs = vecs ?: w->few;
+	return w;
+}
+
+/* Under b->lock. */
+static void write_put(struct ftm_bucket *b, struct ftm_write *w)
+{
+	struct ftm *m = w->m;
+
+	if (unlikely(w->vecs != w->few))
+		mempool_free(w->vecs, &m->vecs[w->pool]);
+	/* What somebody may be waiting for is not kept. */
+	if (b->spares < FTM_SPARES &&
+	    READ_ONCE(m->writes[w->pool].curr_nr) == m->writes[w->pool].min_nr) {
+		w->next = b->spare;
+		b->spare = w;
+		b->spares++;
+	} else {
+		mempool_free(w, &m->writes[w->pool]);
+	}
+}
+
+static struct bio *write_bio(struct ftm_write *w, unsigned int l)
+{
+	return l ? &w->bio1 : &w->bio0;
+}
+
+static void write_endio(struct bio *bio)
+{
+	struct ftm_write *w = bio->bi_private;
+	struct ftm_bucket *b = w->bucket;
+	struct ftm *m = w->m;
+	unsigned int l = bio == &w->bio1;
+	struct ftm_leg *leg = &m->leg[l];
+	blk_status_t status = bio->bi_status;
+	struct bio *answer = NULL;
+	bool special = false;
 	struct ftm_io *io;
-	unsigned long flags;
-	bool done = false;
+	unsigned long irq;
+	u32 flags;
 
+	/* That a leg cannot write zeroes is no fault of it. */
+	if (unlikely(status) && bio_op(bio) == REQ_OP_WRITE_ZEROES &&
+	    (status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET))
+		status = BLK_STS_NOTSUPP;
 	/* First the loss, then the answer: so that it finds the record owed. */
-	if (unlikely(bio->bi_status))
-		ftm_leg_error(leg->m, l, bio->bi_status);
+	else if (unlikely(status))
+		ftm_leg_error(m, l, status);
+	bio_uninit(bio);
 
-	spin_lock_irqsave(&b->lock, flags);
-	io = c->io;
-	if (likely(io)) {
-		io->clone[l] = NULL;
+	spin_lock_irqsave(&b->lock, irq);
+	flags = ftm_flags(m);
+	io = w->io;
+	if (likely(io && (io->pending & BIT(l)))) {
 		io->pending &= ~BIT(l);
-		if (likely(!bio->bi_status))
+		if (likely(!status))
 			io->ok |= BIT(l);
 		else
-			io->status = bio->bi_status;
-		done = !io->pending;
+			io->status = status;
+		if (!io->pending) {
+			w->io = NULL;
+			special = flags & (FTM_UNREC | FTM_FAILED);
+			if (likely(!special)) {
+				answer = io->bio;
+				answer->bi_status = io_status(io, flags);
+				io_leave(b, io, answer->bi_status);
+			}
+		}
 	}
-	spin_unlock_irqrestore(&b->lock, flags);
-	bio_put(bio);
-	if (done)
+	if (!--w->left)
+		write_put(b, w);
+	ftm_leg_put_locked(leg);
+	spin_unlock_irqrestore(&b->lock, irq);
+
+	if (likely(answer))
+		bio_endio(answer);
+	else if (special)
 		ftm_io_answered(io);
-	ftm_leg_put(leg);
 }
 
 static void abandon_bucket(struct ftm *m, struct ftm_bucket *b, unsigned int l)
 {
 	struct ftm_range *rg;
+	struct hlist_node *next;
 	struct ftm_io *io;
 	LIST_HEAD(answered);
 
 	spin_lock_irq(&b->lock);
-	list_for_each_entry(rg, &b->flight, node) {
-		if (rg->copy)
+	hlist_for_each_entry_safe(rg, next, &b->flight, node) {
+		if (rg->copy) {
+			if (ftm_copy_abandon(container_of(rg, struct ftm_copy, range), l))
+				hlist_del(&rg->node);
 			continue;
+		}
 		io = container_of(rg, struct ftm_io, range);
 		if (!(io->pending & BIT(l)))
 			continue;
 		io->pending &= ~BIT(l);
-		if (io->clone[l]) {
-			io->clone[l]->io = NULL;
-			io->clone[l] = NULL;
-		}
+		if (io->pending)
+			continue;
 		/* Nobody else can answer it now: @list is ours. */
-		if (!io->pending)
-			list_add_tail(&io->list, &answered);
+		io->write->io = NULL;
+		list_add_tail(&io->list, &answered);
 	}
+	if (!list_empty(&b->waiting))
+		queue_work(m->wq, &m->requeue);
 	spin_unlock_irq(&b->lock);
 
 	while ((io = list_first_entry_or_null(&answered, struct ftm_io, list))) {
@@ -175,82 +299,92 @@ void ftm_abandon(struct ftm *m, unsigned int l)
 		abandon_bucket(m, b, l);
 }
 
-static struct ftm_clone *clone_alloc(struct ftm_io *io, struct ftm_leg *leg)
-{
-	struct bio *src = io->bio, *bio;
-	struct bvec_iter iter;
-	struct bio_vec bv;
-	struct ftm_clone *c;
-	unsigned short n = 0;
-
-	bio_for_each_bvec(bv, src, iter)
-		n++;
-	/* bvecs of its own: when the leg is given up, those of @src go away
-	 * while this one is still in the device's queue.
-	 *
-	 * Without REQ_NOWAIT: one leg must not refuse what the other takes. And
-	 * without REQ_POLLED: nobody polls for a clone.
-	 */
-	bio = bio_alloc_bioset(leg->dev->bdev, n,
-			       src->bi_opf & ~(REQ_NOWAIT | REQ_POLLED), GFP_NOIO,
-			       &leg->m->bios[leg->index]);
-	bio_for_each_bvec(bv, src, iter)
-		__bio_add_page(bio, bv.bv_page, bv.bv_len, bv.bv_offset);
-	bio->bi_iter.bi_sector = io->range.end ?
-		leg->meta.data_offset + io->range.start : 0;
-	bio->bi_ioprio = src->bi_ioprio;
-	bio_clone_blkg_association(bio, src);
-	bio->bi_end_io = clone_endio;
-	c = container_of(bio, struct ftm_clone, bio);
-	c->leg = leg;
-	c->io = io;
-	c->bucket = io_bucket(io);
-	return c;
-}
-
-/* References to all legs in use, at one moment. Returns their mask. */
-static u32 legs_get(struct ftm *m)
-{
-	unsigned int l;
-	u32 use, got;
-
-	for (;;) {
-		use = ftm_flags(m) & FTM_USE_ANY;
-		got = 0;
-		for (l = 0; l < FTM_LEGS; l++)
-			if ((use & FTM_USE(l)) && ftm_leg_get(&m->leg[l], FTM_USE(l)))
-				got |= FTM_USE(l);
-		if (got == use && (ftm_flags(m) & FTM_USE_ANY) == use)
-			return use;
-		for (l = 0; l < FTM_LEGS; l++)
-			if (got & FTM_USE(l))
-				ftm_leg_put(&m->leg[l]);
-	}
-}
-
 enum { SEND, GATE, SETBIT, WAIT, REFUSE };
 
 /*
- * May @io be sent to the legs @use now? Under the bucket's lock: ftm::flags may
- * change meanwhile, but a leg that is lost then is abandoned bucket by bucket,
- * and one that joins finds this write in flight.
+ * May @io be sent to the legs that @flags name? Under the bucket's lock: a leg
+ * that is lost later is abandoned bucket by bucket, and one that joins later
+ * finds this write in flight.
  */
-static int write_verdict(struct ftm_io *io, u32 use)
+static int write_verdict(struct ftm_io *io, u32 flags)
 {
-	struct ftm *m = io->m;
-	u32 flags = ftm_flags(m);
+	u32 use = flags & FTM_USE_ANY;
 
-	if (flags & FTM_FAILED)
+	if (unlikely(flags & FTM_FAILED))
 		return REFUSE;
-	if (flags & FTM_UNREC)		/* record first */
+	if (unlikely(flags & FTM_UNREC))	/* record first */
 		return GATE;
 	/* The bit must be durable on every leg in use, target included, and
 	 * again if one has joined since [ONEBIT].
 	 */
-	if ((flags & FTM_USE_ANY) != use ||
-	    (io->held && (m->region[io->range.region].flags & use) != use))
+	if (io->held && (io->m->region[io->range.region].flags & use) != use)
 		return SETBIT;
 	return SEND;
+}
+
+static unsigned int count_vecs(struct bio *bio)
+{
+	struct bvec_iter iter;
+	struct bio_vec bv;
+	unsigned int n = 0;
+
+	if (!bio_has_data(bio))
+		return 0;
+	if (likely(mp_bvec_iter_len(bio->bi_io_vec, bio->bi_iter) == bio->bi_iter.bi_size))
+		return 1;
+	bio_for_each_bvec(bv, bio, iter)
+		n++;
+	return n;
+}
+
+/*
+ * A discard is sent as zeroes that may be unmapped: what a discard leaves behind is
+ * anybody's guess, and another one on each leg.
+ */
+static blk_opf_t leg_opf(struct bio *src)
+{
+	if (unlikely(bio_op(src) == REQ_OP_DISCARD))
+		return (src->bi_opf & ~(blk_opf_t)REQ_OP_MASK) | REQ_OP_WRITE_ZEROES;
+	return src->bi_opf;
+}
+
+/*
+ * Make @w of @io: a bio for each leg in @use. Under the bucket's lock: @io may
+ * be answered as soon as that is given up, if both legs are lost.
+ */
+static void write_fill(struct ftm_write *w, struct ftm_io *io, unsigned int n, u32 use)
+{
+	struct bio *src = io->bio;
+	struct bvec_iter iter;
+	unsigned int l, i = 0;
+
+	/* bvecs of its own: when a leg is given up, those of @src go away
+	 * while the bio is still in the device's queue.
+	 */
+	for (iter = src->bi_iter; i < n; i++) {
+		w->vecs[i] = mp_bvec_iter_bvec(src->bi_io_vec, iter);
+		bio_advance_iter_single(src, &iter, w->vecs[i].bv_len);
+	}
+	for (l = 0; l < FTM_LEGS; l++) {
+		struct ftm_leg *leg = &io->m->leg[l];
+		struct bio *bio = write_bio(w, l);
+
+		if (!(use & FTM_USE(l)))
+			continue;
+		/* Without REQ_NOWAIT: one leg must not refuse what the other
+		 * takes. And without REQ_POLLED: nobody polls for it.
+		 */
+		bio_init(bio, leg->dev->bdev, w->vecs, n,
+			 leg_opf(src) & ~(REQ_NOWAIT | REQ_POLLED));
+		bio->bi_vcnt = n;
+		bio->bi_iter.bi_size = src->bi_iter.bi_size;
+		bio->bi_iter.bi_sector = io->range.end ?
+			leg->meta.data_offset + io->range.start : 0;
+		bio->bi_ioprio = src->bi_ioprio;
+		bio_clone_blkg_association(bio, src);
+		bio->bi_private = w;
+		bio->bi_end_io = write_endio;
+	}
 }
 
 /*
@@ -260,17 +394,14 @@ static int write_verdict(struct ftm_io *io, u32 use)
 static void io_send(struct ftm_io *io, bool enter)
 {
 	struct ftm_bucket *b = io_bucket(io);
-	struct ftm_clone *clone[FTM_LEGS] = { };
+	struct ftm_write *w = NULL;
 	struct ftm *m = io->m;
-	unsigned int l;
-	u32 use;
-	int what = WAIT;
+	unsigned int l, n;
+	bool waited = false;
+	u32 flags, use = 0;
+	int what = SEND;
 
-	use = legs_get(m);
-	for (l = 0; l < FTM_LEGS; l++)
-		if (use & FTM_USE(l))
-			clone[l] = clone_alloc(io, &m->leg[l]);
-
+	n = count_vecs(io->bio);
 	spin_lock_irq(&b->lock);
 	if (enter && io->held) {
 		struct ftm_region *r = &m->region[io->range.region];
@@ -280,37 +411,51 @@ static void io_send(struct ftm_io *io, bool enter)
 		 */
 		r->hold++;
 		r->flags |= R_TOUCHED;
-		if (ftm_range_enter(b, &io->range))
-			what = write_verdict(io, use);
-	} else {
-		if (enter)
-			list_add_tail(&io->range.node, &b->flight);
-		what = write_verdict(io, use);
+		if (unlikely(!ftm_range_enter(b, &io->range)))
+			what = WAIT;
+	} else if (enter) {
+		hlist_add_head(&io->range.node, &b->flight);
 	}
-	if (what == SEND) {
+	if (likely(what == SEND)) {
+		flags = ftm_flags(m);
+		what = write_verdict(io, flags);
+	}
+	if (likely(what == SEND)) {
+		use = flags & FTM_USE_ANY;
+		w = write_get(m, b, n, use == FTM_USE_ANY, &waited);
+		if (unlikely(waited)) {		/* what holds now? */
+			flags = ftm_flags(m);
+			use = flags & FTM_USE_ANY;
+			what = write_verdict(io, flags);
+		}
+	}
+	if (likely(what == SEND)) {
 		io->sent_at = jiffies;
 		io->pending = use;
+		io->write = w;
+		w->io = io;
+		w->left = 1 + (use == FTM_USE_ANY);
+		/* Seen by the reaper, which comes after the leg was abandoned in
+		 * this bucket.
+		 */
 		for (l = 0; l < FTM_LEGS; l++)
-			io->clone[l] = clone[l];
+			if (use & FTM_USE(l))
+				atomic_inc(&m->leg[l].outstanding);
+		write_fill(w, io, n, use);
+	} else if (unlikely(w)) {
+		write_put(b, w);
 	}
 	spin_unlock_irq(&b->lock);
 
 	/* @io may be answered and gone from here on if it was sent, and started
-	 * by somebody else if it waits.
+	 * by somebody else if it waits. @w lives until its last bio has ended.
 	 */
-	if (likely(what == SEND)) {
-		for (l = 0; l < FTM_LEGS; l++)
-			if (clone[l])
-				submit_bio_noacct(&clone[l]->bio);
-		return;
-	}
-	for (l = 0; l < FTM_LEGS; l++) {
-		if (!clone[l])
-			continue;
-		bio_put(&clone[l]->bio);
-		ftm_leg_put(&m->leg[l]);
-	}
 	switch (what) {
+	case SEND:
+		for (l = 0; l < FTM_LEGS; l++)
+			if (use & FTM_USE(l))
+				submit_bio_noacct(write_bio(w, l));
+		break;
 	case GATE:
 		park(m, io, &m->gated, FTM_TODO_RECORD);
 		break;
@@ -455,13 +600,38 @@ void ftm_resubmit(struct list_head *list)
 	}
 }
 
+/* Can all legs in use write zeroes by themselves? A replaced one may not. */
+static bool legs_zero(struct ftm *m)
+{
+	unsigned int l;
+	bool can = true;
+
+	for (l = 0; l < FTM_LEGS; l++) {
+		struct ftm_leg *leg = &m->leg[l];
+
+		if (!ftm_leg_get(leg, FTM_USE(l)))
+			continue;
+		can &= bdev_write_zeroes_sectors(leg->dev->bdev) > 0;
+		ftm_leg_put(leg);
+	}
+	return can;
+}
+
 int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 {
-	sector_t sector = dm_target_offset(m->ti, bio->bi_iter.bi_sector);
+	sector_t sector = dm_target_offset(m->ti, bio->bi_iter.bi_sector), room;
 
-	memset(io, 0, sizeof(*io));
+	ftm_busy(m);
 	io->m = m;
 	io->bio = bio;
+	io->range.end = 0;
+	io->range.copy = false;
+	io->pending = 0;
+	io->ok = 0;
+	io->bad = 0;
+	io->read = false;
+	io->held = false;
+	io->status = BLK_STS_OK;
 
 	if (bio->bi_opf & REQ_PREFLUSH) {	/* dm sends it without data */
 		io_send(io, true);
@@ -477,6 +647,25 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 		io->iter = bio->bi_iter;
 		return ftm_read_go(io, true);
 	case REQ_OP_WRITE:
+		io->held = true;
+		io_send(io, true);
+		return DM_MAPIO_SUBMITTED;
+	case REQ_OP_DISCARD:
+	case REQ_OP_WRITE_ZEROES:
+		if (!legs_zero(m)) {
+			/* To discard nothing is to discard, too. */
+			bio->bi_status = bio_op(bio) == REQ_OP_DISCARD ?
+				BLK_STS_OK : BLK_STS_NOTSUPP;
+			bio_endio(bio);
+			return DM_MAPIO_SUBMITTED;
+		}
+		/* dm splits these at the ends of targets only. */
+		room = (1ULL << m->region_shift) -
+		       (sector & ((1ULL << m->region_shift) - 1));
+		if (bio_sectors(bio) > room) {
+			dm_accept_partial_bio(bio, room);
+			io->range.end = sector + room;
+		}
 		io->held = true;
 		io_send(io, true);
 		return DM_MAPIO_SUBMITTED;
@@ -521,7 +710,7 @@ void ftm_watch_work(struct work_struct *work)
 	if (timeout_ms) {
 		for (b = m->bucket; b <= m->bucket + FTM_BUCKETS; b++) {
 			spin_lock_irq(&b->lock);
-			list_for_each_entry(rg, &b->flight, node)
+			hlist_for_each_entry(rg, &b->flight, node)
 				late |= late_legs(rg, limit);
 			spin_unlock_irq(&b->lock);
 		}

@@ -3,9 +3,16 @@
  * Superblocks and bitmaps. Every write here is FUA: when a function returns 0,
  * what it wrote is durable. A request has a page of its own, so that one to a
  * hung leg can be left behind.
+ *
+ * Only the bitmap's blocks are written out of the image itself, which does not
+ * change before all legs have answered or were given up. A leg that reads it late,
+ * in the midst of a change, gets a block that is torn, and so all ones, or one with
+ * more bits: no bit is cleared while a leg is out of use [CLEAR_DEGRADED], and it
+ * does not come back before its last request has ended [HUNG_EARLY].
  */
 #include <linux/blkdev.h>
 #include <linux/random.h>
+#include <linux/vmalloc.h>
 
 #include "mirror.h"
 
@@ -58,11 +65,12 @@ static void mio_endio(struct bio *bio)
 }
 
 /*
- * @data: what to write, NULL for a read or a flush. The caller knows that the
- * leg has a device and keeps it from being given back until this returns.
+ * @data: what to write, NULL for a read or a flush. With @block, it is one of the
+ * image's, and not copied. The caller knows that the leg has a device and keeps it
+ * from being given back until this returns.
  */
 static struct ftm_mio *mio_submit(struct ftm_leg *leg, blk_opf_t opf,
-				  sector_t sector, const void *data)
+				  sector_t sector, const void *data, bool block)
 {
 	struct ftm *m = leg->m;
 	struct ftm_mio *mio = mempool_alloc(&m->mios, GFP_NOIO);
@@ -73,7 +81,11 @@ static struct ftm_mio *mio_submit(struct ftm_leg *leg, blk_opf_t opf,
 	bio_init(&mio->bio, leg->dev->bdev, &mio->bvec, 1, opf);
 	mio->bio.bi_iter.bi_sector = sector;
 	mio->bio.bi_end_io = mio_endio;
-	if (!(opf & REQ_PREFLUSH)) {
+	if (block) {
+		__bio_add_page(&mio->bio, is_vmalloc_addr(data) ? vmalloc_to_page(data) :
+								  virt_to_page(data),
+			       FT_BITMAP_BYTES, 0);
+	} else if (!(opf & REQ_PREFLUSH)) {
 		mio->page = mempool_alloc(&m->pages, GFP_NOIO);
 		if (data)
 			memcpy(page_address(mio->page), data, FT_SB_BYTES);
@@ -117,7 +129,7 @@ static int mio_wait(struct ftm_mio *mio, bool used, void *data)
 
 static int leg_read(struct ftm_leg *leg, sector_t sector, void *data)
 {
-	return mio_wait(mio_submit(leg, REQ_OP_READ | REQ_META, sector, NULL),
+	return mio_wait(mio_submit(leg, REQ_OP_READ | REQ_META, sector, NULL, false),
 			false, data);
 }
 
@@ -125,7 +137,7 @@ static int leg_write(struct ftm_leg *leg, sector_t sector, const void *data)
 {
 	bool used = ftm_flags(leg->m) & FTM_USE(leg->index);
 
-	return mio_wait(mio_submit(leg, META_WRITE, sector, data), used, NULL);
+	return mio_wait(mio_submit(leg, META_WRITE, sector, data, false), used, NULL);
 }
 
 /*
@@ -204,6 +216,24 @@ int ftm_write_super(struct ftm_leg *leg, struct ft_leg_meta *meta)
 	return 0;
 }
 
+/* ft_bitmap_block_seal(), but only what has changed is summed up again. */
+static void seal(struct ftm *m, u32 block)
+{
+	struct ft_bitmap_block *b = &m->image[block];
+	struct ftm_sums *sums = &m->sums[block];
+	unsigned int i;
+
+	b->magic = cpu_to_le32(FT_BITMAP_MAGIC);
+	b->pad = 0;
+	b->index = cpu_to_le64(block);
+	b->pad2 = 0;
+	for (i = 0; i < FT_BITMAP_PARTS; i++)
+		if (sums->stale & BIT(i))
+			sums->part[i] = cpu_to_le32(ft_bitmap_part_crc(b, i));
+	sums->stale = 0;
+	b->crc = cpu_to_le32(ft_crc32c(sums->part, sizeof(sums->part)));
+}
+
 /*
  * Write the blocks marked in m->dirty_block to @legs and unmark them. @ok: the
  * legs on which all of it is durable; others were declared lost, unless they are
@@ -222,7 +252,7 @@ int ftm_write_blocks(struct ftm *m, u8 legs, u8 *ok)
 		for_each_set_bit_from(block, m->dirty_block, m->blocks) {
 			if (n + FTM_LEGS > ARRAY_SIZE(mio))
 				break;
-			ft_bitmap_block_seal(&m->image[block], block);
+			seal(m, block);
 			clear_bit(block, m->dirty_block);
 			for (l = 0; l < FTM_LEGS; l++) {
 				struct ftm_leg *leg = &m->leg[l];
@@ -235,7 +265,7 @@ int ftm_write_blocks(struct ftm *m, u8 legs, u8 *ok)
 				}
 				mio[n++] = mio_submit(leg, META_WRITE,
 						      leg->meta.bitmap_offset + 8ULL * block,
-						      &m->image[block]);
+						      &m->image[block], true);
 				ftm_leg_put(leg);
 			}
 		}
@@ -291,7 +321,8 @@ int ftm_flush_legs(struct ftm *m)
 
 		if (!ftm_leg_get(leg, FTM_USE(l)))
 			continue;
-		mio[l] = mio_submit(leg, REQ_OP_WRITE | REQ_PREFLUSH, 0, NULL);
+		mio[l] = mio_submit(leg, REQ_OP_WRITE | REQ_PREFLUSH, 0, NULL,
+				    false);
 		ftm_leg_put(leg);
 	}
 	for (l = 0; l < FTM_LEGS; l++) {
@@ -314,20 +345,37 @@ u64 ftm_new_gen(struct ftm *m)
 	return g;
 }
 
+static void image_changed(struct ftm *m, u32 block, u32 bit)
+{
+	u32 byte = offsetof(struct ft_bitmap_block, bits) + bit / 8;
+
+	m->sums[block].stale |= BIT(byte / (FT_BITMAP_BYTES / FT_BITMAP_PARTS));
+	set_bit(block, m->dirty_block);
+}
+
 void ftm_image_set(struct ftm *m, u32 region)
 {
-	u32 block = region / FT_BITMAP_BITS;
+	u32 block = region / FT_BITMAP_BITS, bit = region % FT_BITMAP_BITS;
 
-	if (!__test_and_set_bit_le(region % FT_BITMAP_BITS, m->image[block].bits))
+	if (!__test_and_set_bit_le(bit, m->image[block].bits))
 		m->n_dirty++;
-	set_bit(block, m->dirty_block);
+	image_changed(m, block, bit);
 }
 
 void ftm_image_clear(struct ftm *m, u32 region)
 {
-	u32 block = region / FT_BITMAP_BITS;
+	u32 block = region / FT_BITMAP_BITS, bit = region % FT_BITMAP_BITS;
 
-	if (__test_and_clear_bit_le(region % FT_BITMAP_BITS, m->image[block].bits))
+	if (__test_and_clear_bit_le(bit, m->image[block].bits))
 		m->n_dirty--;
-	set_bit(block, m->dirty_block);
+	image_changed(m, block, bit);
+}
+
+/* The image was read: all of it is to be summed up. */
+void ftm_image_read(struct ftm *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->blocks; i++)
+		m->sums[i].stale = ~0;
 }

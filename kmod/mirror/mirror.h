@@ -39,6 +39,8 @@
 #define FTM_COPIES	4		/* regions copied at a time */
 #define FTM_COPY_SECTORS 1024U		/* 512 KiB: one job of kcopyd */
 #define FTM_CLEAN_MS	2000U		/* a region idle so long is cleaned */
+#define FTM_FEW_VECS	4U		/* bvecs that a write has room for itself */
+#define FTM_SPARES	2U		/* that a bucket keeps */
 #define FTM_META_BATCH	8U		/* metadata blocks written at a time */
 
 /*
@@ -80,7 +82,10 @@ struct ftm_region {
 
 /* A range of sectors that is written or copied. Sectors are the mirror's. */
 struct ftm_range {
-	struct list_head node;	/* bucket: flight or waiting */
+	union {
+		struct hlist_node node;	/* bucket: flight */
+		struct list_head queue;	/* bucket: waiting */
+	};
 	sector_t start, end;
 	u32 region;
 	bool copy;		/* a struct ftm_copy, else a struct ftm_io */
@@ -93,11 +98,13 @@ struct ftm_range {
  */
 struct ftm_bucket {
 	spinlock_t lock;	/* the lists, and the regions that hash here */
-	struct list_head flight;
+	struct hlist_head flight;
 	struct list_head waiting;
+	struct ftm_write *spare;	/* kept for the next write */
+	unsigned int spares;
 };
 
-struct ftm_clone;
+struct ftm_write;
 
 /* What the mirror knows of one bio of its own; lies in dm's per-bio data. */
 struct ftm_io {
@@ -105,7 +112,7 @@ struct ftm_io {
 	struct ftm *m;
 	struct bio *bio;
 	struct list_head list;	/* one of ftm's lists, or the worker's */
-	struct ftm_clone *clone[FTM_LEGS];	/* under the bucket's lock */
+	struct ftm_write *write;	/* under the bucket's lock, while @pending */
 	unsigned long sent_at;	/* jiffies */
 	struct bvec_iter iter;	/* reads: as it came, for another try */
 	u8 pending;		/* legs that have not answered */
@@ -117,14 +124,27 @@ struct ftm_io {
 };
 
 /*
- * One leg's share of a write or flush. It has bvecs of its own and outlives the
- * write when the leg is given up: @io is NULL then (bucket's lock).
+ * A write or flush as it is sent to the legs: a bio for each, with bvecs of their
+ * own, for it outlives the write when a leg is given up.
  */
-struct ftm_clone {
-	struct ftm_io *io;
-	struct ftm_leg *leg;
+struct ftm_write {
+	struct ftm *m;
 	struct ftm_bucket *bucket;
-	struct bio bio;		/* last */
+	/* under the bucket's lock */
+	struct ftm_io *io;	/* NULL once it was answered */
+	struct ftm_write *next;	/* while it is a spare */
+	u8 left;		/* bios that have not ended */
+	/* the submitter's */
+	u8 pool;		/* where it is from */
+	struct bio_vec *vecs;	/* @few, or from ftm::vecs */
+	struct bio_vec few[FTM_FEW_VECS];
+	struct bio bio0, bio1;	/* for each leg */
+};
+
+/* What the checksum of a bitmap's block is made of. */
+struct ftm_sums {
+	__le32 part[FT_BITMAP_PARTS];
+	u8 stale;		/* parts that have changed since */
 };
 
 struct ftm_leg {
@@ -158,6 +178,9 @@ struct ftm_copy {
 	u32 join;			/* ftm::joins when it began */
 	bool repair;			/* rewrite what @dst could not read */
 	bool turned;			/* this chunk goes the other way */
+	bool given_up;			/* ... to a leg that was lost: its range
+					 * is free (bucket's lock)
+					 */
 };
 
 /* What a message asks of the worker. */
@@ -177,6 +200,7 @@ struct ftm {
 	u32 region_shift, regions, blocks;
 	sector_t size;
 	unsigned int timeout_ms;
+	unsigned int resync_min, resync_max;	/* KiB/s, with and without other I/O */
 	bool start_alone;
 	int survivor;			/* -1, or the leg that stays */
 	bool assembled;
@@ -186,6 +210,7 @@ struct ftm {
 	struct ftm_leg leg[FTM_LEGS];
 	struct ftm_region *region;
 	struct ft_bitmap_block *image;	/* the bits as they should be; the worker's */
+	struct ftm_sums *sums;		/* of its blocks; the worker's */
 	unsigned long *dirty_block;	/* blocks to be written; the worker's */
 	struct ftm_bucket bucket[FTM_BUCKETS + 1];	/* the last: flushes */
 
@@ -208,6 +233,9 @@ struct ftm {
 	atomic_t n_active;		/* copies under way */
 	u32 n_dirty;			/* bits set in the image; the worker's */
 	u32 cursor;			/* the copier's */
+	unsigned long busy_at;		/* jiffies of the last I/O from above; racy */
+	unsigned long pace_at;		/* the copier's: since when ... */
+	u64 pace_bytes;			/* ... so much was begun */
 	u8 source;			/* leg that is copied from */
 	u32 joins;			/* so that a copy of an earlier join does
 					 * not pass for one of this
@@ -225,11 +253,11 @@ struct ftm {
 	struct mutex message_lock;
 	struct workqueue_struct *meta_wq, *wq;
 	struct work_struct worker, copier, reaper, requeue;
-	struct delayed_work cleaner, watch;
-	/* One set a leg: who waits for a bio of the second leg waits for writes
-	 * that have theirs of the first and were sent.
+	struct delayed_work cleaner, watch, pace;
+	/* Writes to one leg and writes to both, and their bvecs: those that hang
+	 * in a leg that was given up are not what the survivor's wait for.
 	 */
-	struct bio_set bios[FTM_LEGS];
+	mempool_t writes[2], vecs[2];
 	mempool_t pages, mios;
 	struct ft_sb *sb;		/* for ftm_write_super(): no memory is no reason
 					 * to fail the mirror; the worker's
@@ -263,6 +291,15 @@ static inline void ftm_set_flags(struct ftm *m, u32 flags)
 	smp_store_release(&m->flags, flags); /* pairs with ftm_flags() */
 }
 
+/* There is I/O from above. Few write the word that all of them look at. */
+static inline void ftm_busy(struct ftm *m)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(m->busy_at) != now)
+		WRITE_ONCE(m->busy_at, now);
+}
+
 /* A hint, without the bucket's lock: look again under it before acting. */
 static inline bool ftm_peek(const struct ftm_region *r, u32 flags)
 {
@@ -290,20 +327,28 @@ static inline void ftm_todo(struct ftm *m, int what)
  * when any of @want is not set in ftm::flags: the reaper waits for outstanding
  * to fall to zero only after it was cleared there.
  */
-static inline void ftm_leg_put(struct ftm_leg *leg)
+static inline void ftm_leg_put_locked(struct ftm_leg *leg)
 {
 	struct ftm *m = leg->m;
 
-	/* Who clears FTM_USE queues the reaper himself, so one of the two sees
-	 * the zero. The destructor waits for a grace period after the zero.
+	/* Where preemption is off, which is a read-side section of RCU: the
+	 * destructor waits for a grace period after the zero.
+	 *
+	 * Who clears FTM_USE queues the reaper himself, so one of the two sees
+	 * the zero.
 	 */
-	rcu_read_lock();
 	if (atomic_dec_and_test(&leg->outstanding) &&
 	    unlikely(!(ftm_flags(m) & FTM_USE(leg->index)))) {
 		wake_up_all(&m->wait);
 		queue_work(m->wq, &m->reaper);
 	}
-	rcu_read_unlock();
+}
+
+static inline void ftm_leg_put(struct ftm_leg *leg)
+{
+	preempt_disable();
+	ftm_leg_put_locked(leg);
+	preempt_enable();
 }
 
 static inline bool ftm_leg_get(struct ftm_leg *leg, u32 want)
@@ -319,6 +364,8 @@ static inline bool ftm_leg_get(struct ftm_leg *leg, u32 want)
 /* io.c */
 int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio);
 int ftm_end_read(struct ftm_io *io, blk_status_t *status);
+int ftm_write_pools(struct ftm *m);
+void ftm_write_pools_exit(struct ftm *m);
 void ftm_write_go(struct ftm_io *io);
 void ftm_flush_go(struct ftm_io *io);
 int ftm_read_go(struct ftm_io *io, bool mapping);
@@ -360,6 +407,7 @@ int ftm_flush_legs(struct ftm *m);
 u64 ftm_new_gen(struct ftm *m);
 void ftm_image_set(struct ftm *m, u32 region);
 void ftm_image_clear(struct ftm *m, u32 region);
+void ftm_image_read(struct ftm *m);
 
 /* assemble.c */
 int ftm_assemble(struct ftm *m, bool check_only, char **error);
@@ -371,7 +419,9 @@ void ftm_worker(struct work_struct *work);
 
 /* copy.c */
 void ftm_copier_work(struct work_struct *work);
+void ftm_pace_work(struct work_struct *work);
 void ftm_copy_chunk(struct ftm_copy *c);
+bool ftm_copy_abandon(struct ftm_copy *c, unsigned int l);
 void ftm_repair(struct ftm_io *io);
 
 /* clean.c */

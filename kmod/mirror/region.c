@@ -16,12 +16,12 @@ static bool blocked(struct ftm_bucket *b, const struct ftm_range *rg,
 {
 	struct ftm_range *o;
 
-	list_for_each_entry(o, &b->flight, node)
+	hlist_for_each_entry(o, &b->flight, node)
 		if (overlaps(o, rg))
 			return true;
 	/* Those that wait longer go first, or a copy might wait for ever. */
-	for (o = list_first_entry(&b->waiting, struct ftm_range, node);
-	     &o->node != before; o = list_next_entry(o, node))
+	for (o = list_first_entry(&b->waiting, struct ftm_range, queue);
+	     &o->queue != before; o = list_next_entry(o, queue))
 		if (overlaps(o, rg))
 			return true;
 	return false;
@@ -35,11 +35,12 @@ bool ftm_range_enter(struct ftm_bucket *b, struct ftm_range *rg)
 {
 	lockdep_assert_held(&b->lock);
 
-	if (blocked(b, rg, &b->waiting)) {
-		list_add_tail(&rg->node, &b->waiting);
+	if (!(hlist_empty(&b->flight) && list_empty(&b->waiting)) &&
+	    unlikely(blocked(b, rg, &b->waiting))) {
+		list_add_tail(&rg->queue, &b->waiting);
 		return false;
 	}
-	list_add_tail(&rg->node, &b->flight);
+	hlist_add_head(&rg->node, &b->flight);
 	return true;
 }
 
@@ -51,7 +52,7 @@ void ftm_range_leave(struct ftm *m, struct ftm_range *rg)
 	bool kick;
 
 	spin_lock_irqsave(&b->lock, flags);
-	list_del(&rg->node);
+	hlist_del(&rg->node);
 	kick = !list_empty(&b->waiting);
 	spin_unlock_irqrestore(&b->lock, flags);
 	if (unlikely(kick))
@@ -70,11 +71,12 @@ void ftm_requeue_work(struct work_struct *work)
 		do {
 			rg = NULL;
 			spin_lock_irq(&b->lock);
-			list_for_each_entry(next, &b->waiting, node) {
-				if (blocked(b, next, &next->node))
+			list_for_each_entry(next, &b->waiting, queue) {
+				if (blocked(b, next, &next->queue))
 					continue;
 				rg = next;
-				list_move_tail(&rg->node, &b->flight);
+				list_del(&rg->queue);
+				hlist_add_head(&rg->node, &b->flight);
 				break;
 			}
 			spin_unlock_irq(&b->lock);

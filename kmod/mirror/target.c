@@ -21,14 +21,40 @@ static int parse_leg(const char *arg, unsigned int *l)
 	return kstrtouint(arg, 10, l) || *l >= FTM_LEGS ? -EINVAL : 0;
 }
 
+/* What a word of the table and a message of the same name set. */
+static const struct {
+	const char *name;
+	size_t at;
+	unsigned int normal;
+} tunables[] = {
+	{ "timeout_ms", offsetof(struct ftm, timeout_ms), FT_MIRROR_TIMEOUT_MS_DEFAULT },
+	{ "resync_min", offsetof(struct ftm, resync_min), FT_MIRROR_RESYNC_MIN_DEFAULT },
+	{ "resync_max", offsetof(struct ftm, resync_max), FT_MIRROR_RESYNC_MAX_DEFAULT },
+};
+
+static unsigned int *tunable_at(struct ftm *m, unsigned int i)
+{
+	return (void *)m + tunables[i].at;
+}
+
+static unsigned int *tunable(struct ftm *m, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tunables); i++)
+		if (!strcmp(name, tunables[i].name))
+			return tunable_at(m, i);
+	return NULL;
+}
+
 static int parse_words(struct ftm *m, unsigned int argc, char **argv)
 {
 	static const struct dm_arg args[] = {
-		{ 0, 8, "Invalid number of words" },
+		{ 0, 16, "Invalid number of words" },
 	};
 	struct dm_target *ti = m->ti;
 	struct dm_arg_set as = { .argc = argc, .argv = argv };
-	unsigned int n, l;
+	unsigned int n, l, *number;
 	const char *word;
 
 	if (!argc)
@@ -51,15 +77,16 @@ static int parse_words(struct ftm *m, unsigned int argc, char **argv)
 			n--;
 			continue;
 		}
-		if (n && !strcmp(word, "timeout_ms")) {
-			if (kstrtouint(dm_shift_arg(&as), 10, &m->timeout_ms)) {
-				ti->error = "timeout_ms is a number of milliseconds";
+		number = n ? tunable(m, word) : NULL;
+		if (number) {
+			if (kstrtouint(dm_shift_arg(&as), 10, number)) {
+				ti->error = "timeout_ms, resync_min and resync_max take a number";
 				return -EINVAL;
 			}
 			n--;
 			continue;
 		}
-		ti->error = "Words are: start_alone, survivor <0|1>, timeout_ms <n>";
+		ti->error = "Words: start_alone, survivor <0|1>, timeout_ms, resync_{min,max} <n>";
 		return -EINVAL;
 	}
 	if (as.argc) {
@@ -79,11 +106,11 @@ static void ftm_free(struct ftm *m)
 		destroy_workqueue(m->wq);
 	mempool_exit(&m->mios);
 	mempool_exit(&m->pages);
-	bioset_exit(&m->bios[0]);
-	bioset_exit(&m->bios[1]);
+	ftm_write_pools_exit(m);
 	kfree(m->sb);
 	kvfree(m->region);
 	kvfree(m->image);
+	kvfree(m->sums);
 	kvfree(m->dirty_block);
 	mutex_destroy(&m->message_lock);
 	kfree(m);
@@ -99,7 +126,8 @@ static struct ftm *ftm_alloc(struct dm_target *ti)
 	m->ti = ti;
 	m->pair.type = FT_PAIR_MIRROR;
 	m->pair.ops = &ftm_pair_ops;
-	m->timeout_ms = FT_MIRROR_TIMEOUT_MS_DEFAULT;
+	for (i = 0; i < ARRAY_SIZE(tunables); i++)
+		*tunable_at(m, i) = tunables[i].normal;
 	m->survivor = -1;
 	m->since = ktime_get_boottime_ns();
 	spin_lock_init(&m->lock);
@@ -114,7 +142,7 @@ static struct ftm *ftm_alloc(struct dm_target *ti)
 	INIT_LIST_HEAD(&m->repair);
 	for (i = 0; i <= FTM_BUCKETS; i++) {
 		spin_lock_init(&m->bucket[i].lock);
-		INIT_LIST_HEAD(&m->bucket[i].flight);
+		INIT_HLIST_HEAD(&m->bucket[i].flight);
 		INIT_LIST_HEAD(&m->bucket[i].waiting);
 	}
 	for (i = 0; i < FTM_LEGS; i++) {
@@ -130,17 +158,10 @@ static struct ftm *ftm_alloc(struct dm_target *ti)
 	INIT_WORK(&m->requeue, ftm_requeue_work);
 	INIT_DELAYED_WORK(&m->cleaner, ftm_cleaner_work);
 	INIT_DELAYED_WORK(&m->watch, ftm_watch_work);
+	INIT_DELAYED_WORK(&m->pace, ftm_pace_work);
 
-	/* Pools are as large as the most that one batch and its late sisters on
-	 * a hung leg need at a time.
-	 */
-	for (i = 0; i < FTM_LEGS; i++)
-		if (bioset_init(&m->bios[i], BIO_POOL_SIZE,
-				offsetof(struct ftm_clone, bio),
-				BIOSET_NEED_BVECS | BIOSET_NEED_RESCUER))
-			goto fail;
 	m->sb = kmalloc(sizeof(*m->sb), GFP_KERNEL);
-	if (!m->sb || ftm_meta_pools(m))
+	if (!m->sb || ftm_meta_pools(m) || ftm_write_pools(m))
 		goto fail;
 	m->meta_wq = alloc_ordered_workqueue("ft_mirror_meta", WQ_MEM_RECLAIM | WQ_HIGHPRI);
 	m->wq = alloc_workqueue("ft_mirror", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
@@ -191,6 +212,7 @@ static void ftm_dtr(struct dm_target *ti)
 	wait_event(m->wait, !atomic_read(&m->n_active));
 	cancel_work_sync(&m->reaper);
 	cancel_work_sync(&m->worker);
+	cancel_delayed_work_sync(&m->pace);
 	cancel_work_sync(&m->copier);
 	cancel_work_sync(&m->requeue);
 	cancel_delayed_work_sync(&m->cleaner);
@@ -256,6 +278,10 @@ static int ftm_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		goto fail;
 	ti->per_io_data_size = sizeof(struct ftm_io);
 	ti->num_flush_bios = 1;
+	/* If no leg can, a discard does nothing. */
+	ti->num_discard_bios = 1;
+	ti->discards_supported = true;
+	ti->num_write_zeroes_bios = 1;
 	/* A leg with a volatile cache may join later. */
 	ti->flush_supported = true;
 	return 0;
@@ -370,6 +396,7 @@ static void ftm_postsuspend(struct dm_target *ti)
 		   (ftm_flags(m) & FTM_USE_ANY) != FTM_USE_ANY);
 	cancel_delayed_work_sync(&m->watch);
 	cancel_delayed_work_sync(&m->cleaner);
+	cancel_delayed_work_sync(&m->pace);
 	cancel_work_sync(&m->copier);
 	flush_work(&m->worker);
 	ftm_stop(m);
@@ -523,8 +550,9 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 	mutex_lock(&m->message_lock);
 	if (!m->assembled || m->suspended) {
 		err = -EAGAIN;
-	} else if (argc == 2 && !strcmp(argv[0], "timeout_ms")) {
-		err = kstrtouint(argv[1], 10, &m->timeout_ms);
+	} else if (argc == 2 && tunable(m, argv[0])) {
+		err = kstrtouint(argv[1], 10, tunable(m, argv[0]));
+		queue_work(m->wq, &m->copier);
 	} else if (argc == 2 && !strcmp(argv[0], "remove") &&
 		   !parse_leg(argv[1], &l)) {
 		err = remove_leg(m, l);
@@ -538,7 +566,7 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 	}
 	mutex_unlock(&m->message_lock);
 	if (err == -EINVAL)
-		DMERR("%s: not remove <leg>, {join,resolve,replace} <leg> <device>, timeout_ms <n>",
+		DMERR("%s: not remove <leg>, {join,resolve,replace} <leg> <device>, <tunable> <n>",
 		      m->pair.name);
 	return err;
 }
@@ -549,7 +577,7 @@ static void ftm_status(struct dm_target *ti, status_type_t type,
 	struct ftm *m = ti->private;
 	struct ft_pair_report r = { };
 	struct ftm_leg *s;
-	unsigned int sz = 0, l, words;
+	unsigned int sz = 0, i, l, words;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
@@ -570,16 +598,18 @@ static void ftm_status(struct dm_target *ti, status_type_t type,
 		for (l = 0; l < FTM_LEGS; l++)
 			DMEMIT(" %s", m->leg[l].attached ? m->leg[l].devt : "-");
 		spin_unlock_irq(&m->lock);
-		words = m->start_alone + 2 * (m->survivor >= 0) +
-			2 * (m->timeout_ms != FT_MIRROR_TIMEOUT_MS_DEFAULT);
+		words = m->start_alone + 2 * (m->survivor >= 0);
+		for (i = 0; i < ARRAY_SIZE(tunables); i++)
+			words += 2 * (*tunable_at(m, i) != tunables[i].normal);
 		if (words)
 			DMEMIT(" %u", words);
 		if (m->start_alone)
 			DMEMIT(" start_alone");
 		if (m->survivor >= 0)
 			DMEMIT(" survivor %d", m->survivor);
-		if (m->timeout_ms != FT_MIRROR_TIMEOUT_MS_DEFAULT)
-			DMEMIT(" timeout_ms %u", m->timeout_ms);
+		for (i = 0; i < ARRAY_SIZE(tunables); i++)
+			if (*tunable_at(m, i) != tunables[i].normal)
+				DMEMIT(" %s %u", tunables[i].name, *tunable_at(m, i));
 		break;
 	default:
 		*result = 0;
@@ -603,6 +633,15 @@ static int ftm_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn 
 	return err;
 }
 
+static void ftm_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	/* A discard is sent as zeroes, whatever the legs think of discards. */
+	limits->discard_granularity = max(limits->discard_granularity,
+					  limits->physical_block_size);
+	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+}
+
 static struct target_type ftm_target = {
 	.name = FT_MIRROR_TARGET,
 	.version = { 1, 0, 0 },
@@ -619,6 +658,7 @@ static struct target_type ftm_target = {
 	.message = ftm_message,
 	.status = ftm_status,
 	.iterate_devices = ftm_iterate_devices,
+	.io_hints = ftm_io_hints,
 };
 
 static int __init ftm_init(void)

@@ -15,6 +15,9 @@
  *			 thrown away
  *	timeout_ms <n>	 a leg that leaves a write unanswered this long is lost
  *			 (default 5000, 0: wait for ever)
+ *	resync_min <n>	 KiB/s that a resync is content with while there is other
+ *			 I/O (default 32768)
+ *	resync_max <n>	 KiB/s that it never goes beyond (default 0: no limit)
  *
  * <length> must be the data_size of the superblocks. The legs are judged when
  * the table is loaded (a refusal is told in the kernel log and as EINVAL), and
@@ -40,7 +43,8 @@
  *				this mirror: it gets one, and all data. EEXIST:
  *				it is a leg of this mirror: use join. EFBIG: the
  *				device is too small.
- *	timeout_ms <n>
+ *	timeout_ms <n>, resync_min <n>, resync_max <n>
+ *				as the words of the table, from now on
  *
  * Status (dmsetup status), version 1:
  *
@@ -59,5 +63,7 @@
 
 #define FT_MIRROR_TARGET		"ft-mirror"
 #define FT_MIRROR_TIMEOUT_MS_DEFAULT	5000U
+#define FT_MIRROR_RESYNC_MIN_DEFAULT	32768U
+#define FT_MIRROR_RESYNC_MAX_DEFAULT	0U
 
 #endif /* _UAPI_FT_MIRROR_H */

@@ -90,6 +90,7 @@ struct ft_sb {
 #define FT_BITMAP_BYTES		4096
 #define FT_BITMAP_MAP_BYTES	(FT_BITMAP_BYTES - 24)
 #define FT_BITMAP_BITS		(FT_BITMAP_MAP_BYTES * 8U)
+#define FT_BITMAP_PARTS		8	/* with a checksum of their own, not stored */
 
 /* One block of the bitmap. A block that cannot be read, or whose check does
  * not hold, counts as all ones.
@@ -102,7 +103,7 @@ struct ft_bitmap_block {
 						 * byte r / 8, bit r % 8
 						 */
 	__le32 pad2;
-	__le32 crc;		/* crc32c of all that is before it */
+	__le32 crc;		/* ft_bitmap_crc() */
 };
 
 /* A superblock that was accepted, in the CPU's byte order. */
@@ -321,11 +322,34 @@ static inline void ft_sb_encode(const struct ft_leg_meta *m, struct ft_sb *sb)
 	sb->crc = cpu_to_le32(ft_crc32c(sb, FT_SB_BYTES - 4));
 }
 
+/* crc32c of 512 bytes of a bitmap's block, of which the last 4 do not count at its end. */
+static inline __u32 ft_bitmap_part_crc(const struct ft_bitmap_block *b, __u32 part)
+{
+	const __u32 bytes = FT_BITMAP_BYTES / FT_BITMAP_PARTS;
+
+	return ft_crc32c((const __u8 *)b + part * bytes,
+			 part == FT_BITMAP_PARTS - 1 ? bytes - 4 : bytes);
+}
+
+/*
+ * The checksum of a block is the crc32c of those of its parts, little endian: who
+ * changes one bit has an eighth of it to read again.
+ */
+static inline __u32 ft_bitmap_crc(const struct ft_bitmap_block *b)
+{
+	__le32 parts[FT_BITMAP_PARTS];
+	__u32 i;
+
+	for (i = 0; i < FT_BITMAP_PARTS; i++)
+		parts[i] = cpu_to_le32(ft_bitmap_part_crc(b, i));
+	return ft_crc32c(parts, sizeof(parts));
+}
+
 static inline int ft_bitmap_block_ok(const struct ft_bitmap_block *b, __u64 index)
 {
 	return le32_to_cpu(b->magic) == FT_BITMAP_MAGIC &&
 	       le64_to_cpu(b->index) == index &&
-	       le32_to_cpu(b->crc) == ft_crc32c(b, FT_BITMAP_BYTES - 4);
+	       le32_to_cpu(b->crc) == ft_bitmap_crc(b);
 }
 
 /* Set all of @b but its bits, for writing. */
@@ -335,7 +359,7 @@ static inline void ft_bitmap_block_seal(struct ft_bitmap_block *b, __u64 index)
 	b->pad = 0;
 	b->index = cpu_to_le64(index);
 	b->pad2 = 0;
-	b->crc = cpu_to_le32(ft_crc32c(b, FT_BITMAP_BYTES - 4));
+	b->crc = cpu_to_le32(ft_bitmap_crc(b));
 }
 
 /* Two legs of one mirror that name each other, with the same layout of data. */

@@ -14,7 +14,8 @@ def tool():
     binary = BUILD / "tools/mkmirror"
     binary.parent.mkdir(parents=True, exist_ok=True)
     source = TOOLS / "mkmirror.c"
-    if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+    newest = max(file.stat().st_mtime for file in (source, *TOOLS.glob("../../kmod/uapi/*.h")))
+    if not binary.exists() or binary.stat().st_mtime < newest:
         subprocess.run(["gcc", "-static", "-O1", "-Wall", "-Werror", "-o", binary, source],
                        check=True)
     put(TOOL, binary.read_bytes(), 0o755)
