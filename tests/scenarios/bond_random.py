@@ -67,6 +67,7 @@ def other_side():
         f"ftnl bond {bond_name} primary={dice.choice(ports)} failback={dice.randrange(3)} "
         f"holddown={dice.choice([0, 20, 200])}",
         f"ftnl bond {bond_name} count={dice.randrange(9)} spacing={dice.choice([1, 10, 100])}",
+        f"ftnl bond {bond_name} probe={dice.choice([0, 1, 10, 100])}",
         f"ftnl bond {bond_name} same_module={dice.randrange(2)}",
         "ftnl pairs", "ftnl modules", f"ethtool -S {bond_name}", f"ethtool {bond_name}",
         f"ping -c 3 -i 0.01 -W 1 -I {bond_name} 10.{90 + bonds.index(bond_name)}.0.1",
