@@ -19,6 +19,12 @@
 /* As long as bridges commonly remember an address. */
 #define FTB_SOURCE_AGE	(300 * HZ)
 
+/*
+ * Neighbours know the address already, which has not changed; the switches are
+ * what must learn at once.
+ */
+#define FTB_PEERS_LATER	msecs_to_jiffies(20)
+
 static u64 ftb_source_key(const u8 *addr, u16 vid)
 {
 	return ether_addr_to_u64(addr) << 16 | vid;
@@ -178,16 +184,9 @@ static unsigned long ftb_spacing(const struct ftb *bond)
 static void ftb_learn_work(struct work_struct *work)
 {
 	struct ftb *bond = container_of(work, struct ftb, learn_work.work);
-	char from[IFNAMSIZ], to[IFNAMSIZ];
-	enum ft_reason reason;
-	bool tell, send, again;
+	bool send, again;
 
 	spin_lock_bh(&bond->lock);
-	tell = bond->tell_switch;
-	bond->tell_switch = false;
-	strscpy(from, bond->switch_from, sizeof(from));
-	strscpy(to, bond->switch_to, sizeof(to));
-	reason = bond->switch_reason;
 	send = bond->learn_left;
 	if (send)
 		bond->learn_left--;
@@ -196,12 +195,27 @@ static void ftb_learn_work(struct work_struct *work)
 
 	if (send)
 		ftb_learn(bond);
-	if (tell)
-		netdev_info(bond->dev, "%s carries the traffic, %s no more (%s)\n",
-			    to, from, ft_reason_name(reason));
 	if (again)
 		queue_delayed_work(ftb_wq, &bond->learn_work,
 				   ftb_spacing(bond));
+}
+
+static void ftb_tell_switch(struct ftb *bond)
+{
+	char from[IFNAMSIZ], to[IFNAMSIZ];
+	enum ft_reason reason;
+	bool tell;
+
+	spin_lock_bh(&bond->lock);
+	tell = bond->tell_switch;
+	bond->tell_switch = false;
+	strscpy(from, bond->switch_from, sizeof(from));
+	strscpy(to, bond->switch_to, sizeof(to));
+	reason = bond->switch_reason;
+	spin_unlock_bh(&bond->lock);
+	if (tell)
+		netdev_info(bond->dev, "%s carries the traffic, %s no more (%s)\n",
+			    to, from, ft_reason_name(reason));
 }
 
 static void ftb_tell_lower(struct ftb *bond)
@@ -240,6 +254,7 @@ static void ftb_peers_work(struct work_struct *work)
 	struct ftb *bond = container_of(work, struct ftb, peers_work.work);
 	bool first, send, again;
 
+	ftb_tell_switch(bond);
 	/*
 	 * Never waits for RTNL: the bond is unregistered under it, and waits
 	 * for this work then.
@@ -277,7 +292,8 @@ void ftb_announce(struct ftb *bond)
 	bond->peers_left = bond->learn_left;
 	bond->tell_lower = true;
 	mod_delayed_work(ftb_wq, &bond->learn_work, 0);
-	mod_delayed_work(ftb_wq, &bond->peers_work, 0);
+	/* When all that must leave a module at once has left it. */
+	mod_delayed_work(ftb_wq, &bond->peers_work, FTB_PEERS_LATER);
 }
 
 void ftb_announce_init(struct ftb *bond)

@@ -249,6 +249,7 @@ void ftb_release(struct ftb *bond, struct ftb_port *port,
 		 enum ftb_parting parting);
 void ftb_hand_over(struct ftb *bond, struct ftb_port *port, enum ftb_bar bar);
 void ftb_port_speed(struct ftb_port *port);
+u32 ftb_port_module(const struct ftb_port *port);
 
 /* switch.c */
 void ftb_switch_init(struct ftb *bond);

@@ -60,9 +60,8 @@ static bool ftb_same_module_used(struct ftb *bond)
 		if (!port[i])
 			return false;
 	}
-	module = ft_device_module(port[0]->dev->dev.parent);
-	return module != FT_MODULE_NONE &&
-	       module == ft_device_module(port[1]->dev->dev.parent);
+	module = ftb_port_module(port[0]);
+	return module != FT_MODULE_NONE && module == ftb_port_module(port[1]);
 }
 
 /*

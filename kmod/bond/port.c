@@ -111,13 +111,33 @@ static struct ftb_slot *ftb_free_slot(struct ftb *bond, u32 module)
 	return best;
 }
 
+/*
+ * What @dev stands on in the end: a VLAN or macvlan that is a port goes when
+ * the NIC below goes. NULL: nothing that can be pulled.
+ */
+static struct device *ftb_hardware(struct net_device *dev)
+{
+	struct list_head *iter;
+
+	while (dev && !dev->dev.parent) {
+		iter = dev->adj_list.lower.next;
+		dev = netdev_lower_get_next(dev, &iter);
+	}
+	return dev ? dev->dev.parent : NULL;
+}
+
+u32 ftb_port_module(const struct ftb_port *port)
+{
+	return ft_device_module(ftb_hardware(port->dev));
+}
+
 static int ftb_join_module(struct ftb *bond, struct ftb_port *port,
 			   struct netlink_ext_ack *extack)
 {
 	int err;
 
 	err = ft_pair_set_member(&bond->pair, ftb_slot_index(bond, port->slot),
-				 port->dev->dev.parent);
+				 ftb_hardware(port->dev));
 	if (err == -ESHUTDOWN)
 		NL_SET_ERR_MSG(extack,
 			       "the module of this interface is isolated; join the module first");
@@ -285,7 +305,7 @@ int ftb_add_port(struct net_device *dev, struct net_device *port_dev,
 	err = ftb_check_port(dev, port_dev, extack);
 	if (err)
 		return err;
-	module = ft_device_module(port_dev->dev.parent);
+	module = ft_device_module(ftb_hardware(port_dev));
 	slot = ftb_free_slot(bond, module);
 	if (!slot) {
 		NL_SET_ERR_MSG(extack,

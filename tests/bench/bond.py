@@ -147,6 +147,7 @@ def carrier(name, method="icount, 2,000 packets/s each way"):
     for way, lost in seen.items():
         results.add(f"bond.carrier.lost.{way}", name, max(lost), "packets",
                     f"{method}, worst of {FAULTS}, {sum(lost):.0f} in all")
+        print(f"    {way}: {lost}")
     results.add("bond.carrier.lost", name, max(map(max, seen.values())), "packets",
                 f"{method}, the worse way")
 
@@ -251,8 +252,8 @@ def pktgen(dev, mac, mode="xmit_mode start_xmit", count=200000):
 
 def cost():
     """What a packet costs in instructions: pktgen both ways, and UDP from an application."""
-    sh("for s in c d; do ip link add ${s}0 type veth peer name ${s}1 netns peer; "
-       "ip -n peer link set ${s}1 up; done")
+    sh("ip netns add sink; for s in c d; do "
+       "ip link add ${s}0 type veth peer name ${s}1 netns sink; ip -n sink link set ${s}1 up; done")
     method = "icount, veth ports"
 
     def measure(name, tx, rx):

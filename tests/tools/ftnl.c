@@ -5,6 +5,7 @@
  * Plain netlink, so that neither the daemon nor a library stands between.
  *
  *	ftnl set MODULE BRIDGE... | del MODULE | isolate MODULE | join MODULE
+ *				isolate says how long the call took
  *	ftnl modules | pairs | module ID | pair bond|mirror NAME
  *	ftnl events		one line for each, until it is killed: number,
  *				microseconds since it happened, what
@@ -459,6 +460,7 @@ int main(int argc, char **argv)
 		{ "module", FT_CMD_GET_MODULE },
 	};
 	const char *verb = argc > 1 ? argv[1] : "";
+	unsigned long long start;
 	struct nlattr *nest;
 	size_t i;
 
@@ -496,7 +498,10 @@ int main(int argc, char **argv)
 				put_string(FT_A_BRIDGE, *argv);
 			end_nest(nest);
 		}
+		start = now_us();
 		ask(print_ft);
+		if (of_module[i].cmd == FT_CMD_ISOLATE_MODULE)
+			printf("took %llu us\n", now_us() - start);
 		return 0;
 	}
 	usage();
