@@ -2,6 +2,7 @@
 // The names of the states and reasons, all taken from the tables of ft.h.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "kmod/uapi/ft.h"
@@ -49,6 +50,16 @@ constexpr std::string_view reason_text(std::string_view reason) {
     FT_REASONS(FT_REASON_IF)
 #undef FT_REASON_IF
     return {};
+}
+
+// The reason of that name.
+constexpr std::optional<ft_reason> reason_of(std::string_view reason) {
+#define FT_REASON_IF(n, v, t)                                                                      \
+    if (reason == #n)                                                                              \
+        return FT_REASON_##n;
+    FT_REASONS(FT_REASON_IF)
+#undef FT_REASON_IF
+    return std::nullopt;
 }
 
 } // namespace ft

@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::size_t netdev_name_max = 15;
 constexpr std::size_t bridges_max = 64;
+constexpr std::int64_t seconds_max = 10LL * 365 * 86400;
+constexpr std::array<std::string_view, 5> fault_keys = {
+    "restart", "mtbf_threshold_s", "minimum_count", "attempts", "retry_s"};
 
 // Reads one file; every complaint says where in it.
 class Reader {
@@ -31,7 +34,7 @@ class Reader {
     }
 
     void only_keys(const toml::table &table, const std::string &what,
-                   std::initializer_list<std::string_view> known) const {
+                   const std::vector<std::string_view> &known) const {
         for (const auto &[key, value] : table)
             if (std::find(known.begin(), known.end(), key.str()) == known.end())
                 complain(key.source(), fmt::format("unknown key \"{}\" in {}; known here: {}",
@@ -241,6 +244,68 @@ class Reader {
         return result;
     }
 
+    // The keys of a fault policy, over what holds where they are not given.
+    FaultPolicy faults(const toml::table &table, FaultPolicy policy) const {
+        if (const toml::node *node = table.get("restart"))
+            policy.restart = choice<Restart>(*node, "restart",
+                                             {{"threshold", Restart::threshold},
+                                              {"never", Restart::never},
+                                              {"always", Restart::always}});
+        const auto set = [&](std::string_view key, std::uint32_t &value, std::int64_t max) {
+            if (const toml::node *node = table.get(key))
+                value = number(*node, key, max);
+        };
+        set("mtbf_threshold_s", policy.mtbf_threshold_s, seconds_max);
+        set("minimum_count", policy.minimum_count, 1000);
+        set("attempts", policy.attempts, 1000);
+        set("retry_s", policy.retry_s, 600);
+        return policy;
+    }
+
+    DeviceConfig device_policy(const toml::table &table, const Config &config) {
+        std::vector<std::string_view> known{"path"};
+        known.insert(known.end(), fault_keys.begin(), fault_keys.end());
+        only_keys(table, "[[device]]", known);
+        DeviceConfig result;
+        const toml::node &path = required(table, "[[device]]", "path");
+        result.path = device(path, config);
+        for (const DeviceConfig &other : config.devices)
+            if (other.path == result.path)
+                complain(path.source(), fmt::format("device \"{}\" has a [[device]] already; put "
+                                                    "all its keys into one",
+                                                    result.path.str()));
+        result.faults = faults(table, config.faults);
+        return result;
+    }
+
+    void policy(const toml::table &table, Config &config) const {
+        std::vector<std::string_view> known{"replace_blank", "return",     "give_up_limit",
+                                            "give_up_span_s", "flap_limit", "flap_span_s"};
+        known.insert(known.end(), fault_keys.begin(), fault_keys.end());
+        only_keys(table, "[policy]", known);
+        if (const toml::node *node = table.get("replace_blank"))
+            config.replace_blank = choice<ReplaceBlank>(
+                *node, "replace_blank",
+                {{"ask", ReplaceBlank::ask}, {"auto", ReplaceBlank::automatic}});
+        if (const toml::node *node = table.get("return")) {
+            const auto policy = ReturnPolicy::parse(text(*node, "return"));
+            if (!policy)
+                complain(node->source(),
+                         "\"return\" must be \"at-once\", \"by-hand\" or the hours in which "
+                         "a member may come back, for example \"22:00-05:30\"");
+            config.return_policy = *policy;
+        }
+        config.faults = faults(table, config.faults);
+        const auto set = [&](std::string_view key, std::uint32_t &value, std::int64_t max) {
+            if (const toml::node *node = table.get(key))
+                value = number(*node, key, max);
+        };
+        set("give_up_limit", config.limits.give_up, 1000);
+        set("give_up_span_s", config.limits.give_up_span_s, seconds_max);
+        set("flap_limit", config.limits.flaps, 30);
+        set("flap_span_s", config.limits.flap_span_s, 86400);
+    }
+
   private:
     std::string hardware_address(const toml::node &node) const {
         const std::string value = text(node, "address");
@@ -285,6 +350,34 @@ class Reader {
     std::set<std::string> devices_, names_, uuids_, bridges_;
 };
 
+std::string_view name(Restart restart) {
+    switch (restart) {
+    case Restart::threshold:
+        return "threshold";
+    case Restart::never:
+        return "never";
+    case Restart::always:
+        return "always";
+    }
+    return "threshold";
+}
+
+// The keys of a policy that are other than where they are not given.
+std::string fault_lines(const FaultPolicy &policy, const FaultPolicy &usual) {
+    std::string out;
+    if (policy.restart != usual.restart)
+        out += fmt::format("restart = \"{}\"\n", name(policy.restart));
+    const auto line = [&](const char *key, std::uint32_t value, std::uint32_t other) {
+        if (value != other)
+            out += fmt::format("{} = {}\n", key, value);
+    };
+    line("mtbf_threshold_s", policy.mtbf_threshold_s, usual.mtbf_threshold_s);
+    line("minimum_count", policy.minimum_count, usual.minimum_count);
+    line("attempts", policy.attempts, usual.attempts);
+    line("retry_s", policy.retry_s, usual.retry_s);
+    return out;
+}
+
 std::string_view name(Failback failback) {
     switch (failback) {
     case Failback::never:
@@ -328,6 +421,62 @@ std::string DevicePath::str() const {
     return fmt::format("{}/{}", module, slot);
 }
 
+std::optional<std::uint32_t> ReturnPolicy::wait_s(std::uint32_t second_of_day) const {
+    constexpr std::uint32_t day = 86400;
+    switch (kind) {
+    case Kind::at_once:
+        return 0;
+    case Kind::by_hand:
+        return std::nullopt;
+    case Kind::window:
+        break;
+    }
+    const std::uint32_t since = (second_of_day + day - from * 60) % day;
+    const std::uint32_t length = ((to + 1440 - from) % 1440) * 60;
+    return since < length ? 0 : day - since;
+}
+
+std::optional<ReturnPolicy> ReturnPolicy::parse(const std::string &text) {
+    ReturnPolicy policy;
+    if (text == "at-once")
+        return policy;
+    policy.kind = Kind::by_hand;
+    if (text == "by-hand")
+        return policy;
+    policy.kind = Kind::window;
+    if (text.size() != 11)
+        return std::nullopt;
+    const auto digit = [&](std::size_t i) { return static_cast<std::uint32_t>(text[i] - '0'); };
+    for (std::size_t i = 0; i < text.size(); i++)
+        if (i == 2 || i == 8 ? text[i] != ':' : i == 5 ? text[i] != '-' : digit(i) > 9)
+            return std::nullopt;
+    policy.from = (digit(0) * 10 + digit(1)) * 60 + digit(3) * 10 + digit(4);
+    policy.to = (digit(6) * 10 + digit(7)) * 60 + digit(9) * 10 + digit(10);
+    if (policy.from >= 1440 || policy.to >= 1440 || digit(3) > 5 || digit(9) > 5 ||
+        policy.from == policy.to)
+        return std::nullopt;
+    return policy;
+}
+
+std::string ReturnPolicy::str() const {
+    switch (kind) {
+    case Kind::at_once:
+        return "at-once";
+    case Kind::by_hand:
+        return "by-hand";
+    case Kind::window:
+        break;
+    }
+    return fmt::format("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60);
+}
+
+const FaultPolicy &Config::faults_of(const std::string &device) const {
+    for (const DeviceConfig &own : devices)
+        if (own.path.str() == device)
+            return own.faults;
+    return faults;
+}
+
 Config parse_config(const std::string &text, const std::string &file) {
     Reader reader(file);
     toml::table root;
@@ -337,7 +486,7 @@ Config parse_config(const std::string &text, const std::string &file) {
         reader.complain(error.source(),
                         fmt::format("not readable as TOML: {}", error.description()));
     }
-    reader.only_keys(root, "the file", {"module", "bond", "mirror", "policy"});
+    reader.only_keys(root, "the file", {"module", "bond", "mirror", "device", "policy"});
 
     Config config;
     for (const toml::table *table : reader.tables(root, "module"))
@@ -347,15 +496,12 @@ Config parse_config(const std::string &text, const std::string &file) {
     for (const toml::table *table : reader.tables(root, "mirror"))
         config.mirrors.push_back(reader.mirror(*table, config));
     if (const toml::node *node = root.get("policy")) {
-        const toml::table *policy = node->as_table();
-        if (!policy)
+        if (!node->is_table())
             reader.complain(node->source(), "write [policy] and its keys below");
-        reader.only_keys(*policy, "[policy]", {"replace_blank"});
-        if (const toml::node *blank = policy->get("replace_blank"))
-            config.replace_blank = reader.choice<ReplaceBlank>(
-                *blank, "replace_blank",
-                {{"ask", ReplaceBlank::ask}, {"auto", ReplaceBlank::automatic}});
+        reader.policy(*node->as_table(), config);
     }
+    for (const toml::table *table : reader.tables(root, "device"))
+        config.devices.push_back(reader.device_policy(*table, config));
     return config;
 }
 
@@ -390,8 +536,23 @@ std::string write_config(const Config &config) {
         if (mirror.degraded_wait_s != usual.degraded_wait_s)
             out += fmt::format("degraded_wait_s = {}\n", mirror.degraded_wait_s);
     }
+    for (const DeviceConfig &device : config.devices)
+        out += fmt::format("\n[[device]]\npath = \"{}\"\n", device.path.str()) +
+               fault_lines(device.faults, config.faults);
     out += fmt::format("\n[policy]\nreplace_blank = \"{}\"\n",
                        config.replace_blank == ReplaceBlank::automatic ? "auto" : "ask");
+    if (config.return_policy != ReturnPolicy{})
+        out += fmt::format("return = \"{}\"\n", config.return_policy.str());
+    out += fault_lines(config.faults, {});
+    const FaultLimits limits;
+    const auto line = [&](const char *key, std::uint32_t value, std::uint32_t other) {
+        if (value != other)
+            out += fmt::format("{} = {}\n", key, value);
+    };
+    line("give_up_limit", config.limits.give_up, limits.give_up);
+    line("give_up_span_s", config.limits.give_up_span_s, limits.give_up_span_s);
+    line("flap_limit", config.limits.flaps, limits.flaps);
+    line("flap_span_s", config.limits.flap_span_s, limits.flap_span_s);
     return out;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ftd/model/fault.hpp"
 #include "ftd/model/inventory.hpp"
 
 namespace ft {
@@ -51,12 +52,40 @@ struct MirrorConfig {
     bool operator==(const MirrorConfig &) const = default;
 };
 
+// When a member that is back is taken in again; where the pair has no other that
+// works, always at once.
+struct ReturnPolicy {
+    enum class Kind { at_once, window, by_hand };
+    Kind kind = Kind::at_once;
+    std::uint32_t from = 0, to = 0; // window: minutes since local midnight
+    bool operator==(const ReturnPolicy &) const = default;
+
+    // Seconds from this time of the day on; none: not by itself.
+    std::optional<std::uint32_t> wait_s(std::uint32_t second_of_day) const;
+    // "at-once", "by-hand", "22:00-05:30"; none: no such policy.
+    static std::optional<ReturnPolicy> parse(const std::string &text);
+    std::string str() const;
+};
+
+// A device that is judged otherwise than the rest.
+struct DeviceConfig {
+    DevicePath path;
+    FaultPolicy faults;
+    bool operator==(const DeviceConfig &) const = default;
+};
+
 struct Config {
     std::vector<ModuleConfig> modules;
     std::vector<BondConfig> bonds;
     std::vector<MirrorConfig> mirrors;
+    std::vector<DeviceConfig> devices;
     ReplaceBlank replace_blank = ReplaceBlank::ask;
+    ReturnPolicy return_policy;
+    FaultPolicy faults;
+    FaultLimits limits;
     bool operator==(const Config &) const = default;
+
+    const FaultPolicy &faults_of(const std::string &device) const;
 };
 
 // Throws Error (InvalidConfiguration) that names file, line, key and the way out.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "ftd/model/alert.hpp"
+
 namespace ft {
 
 namespace {
@@ -65,8 +67,29 @@ std::string module_of(const MemberView &member) {
     return member.path.substr(0, member.path.find('/'));
 }
 
+// It failed, and ftd will take it in again without being asked.
+bool tried_again_by_itself(const MemberView &member, const Fault *fault) {
+    return fault && fault->retry_at && !fault->given_up && is_fault(member.reason);
+}
+
+std::string span(std::uint64_t seconds) {
+    return seconds < 120      ? fmt::format("{} s", seconds)
+           : seconds < 7200   ? fmt::format("{} min", seconds / 60)
+           : seconds < 172800 ? fmt::format("{} h", seconds / 3600)
+                              : fmt::format("{} days", seconds / 86400);
+}
+
+std::string past(const Fault *fault) {
+    if (!fault || !fault->given_up)
+        return {};
+    const auto mtbf = mtbf_s(*fault);
+    return fmt::format("it failed {} time{}{} and is kept out; ", fault->count,
+                       fault->count == 1 ? "" : "s",
+                       mtbf ? fmt::format(", every {} on average", span(*mtbf)) : std::string());
+}
+
 // What to do about one member that is not as it should be.
-std::string member_action(ft_pair_type type, const MemberView &member) {
+std::string member_action(ft_pair_type type, const MemberView &member, const Fault *fault) {
     const std::string &path = member.path;
     const std::string module = module_of(member);
     const char *device = type == FT_PAIR_BOND ? "NIC" : "disk";
@@ -99,7 +122,9 @@ std::string member_action(ft_pair_type type, const MemberView &member) {
     case FT_REASON_IO_ERROR:
     case FT_REASON_TIMEOUT:
     case FT_REASON_TX_STALLED:
-        return fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
+        if (tried_again_by_itself(member, fault))
+            return fmt::format("nothing yet: {} is tried again by itself", path);
+        return past(fault) + fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
                            device, path, module);
     case FT_REASON_RECORD_FAILED:
         return fmt::format("replace the disk of {}; then stop what uses the mirror and assemble it "
@@ -142,7 +167,16 @@ class Composer {
                 refine(pair);
         for (const ModuleConfig &module : facts_.config.modules)
             view_.modules[module.id] = compose_module(module);
+        for (auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (auto &[name, pair] : *pairs)
+                pair.requested = requested(pair);
+        list_faults();
         compose_system();
+        view_.alerts = list_alerts(view_);
+        if (facts_.test_alert)
+            view_.alerts.push_back({"test", "warning",
+                                    "a test: this is what an alert looks like",
+                                    "nothing; it ends by itself", facts_.test_alert});
         return std::move(view_);
     }
 
@@ -221,7 +255,7 @@ class Composer {
                     action = findings.actions[i];
             }
             if (action.empty())
-                action = member_action(pair.type, member);
+                action = member_action(pair.type, member, facts_.faults.find(member.path));
         }
         if (!pair.running) {
             const bool decided = findings.reason != FT_REASON_NONE;
@@ -249,8 +283,11 @@ class Composer {
         module.bridges = config.bridges;
         const KernelModule *kernel = facts_.kernel.module(config.id);
         const auto gone = facts_.module_gone.find(config.id);
-        if (kernel)
+        if (kernel) {
             module.since = kernel->since;
+            if (kernel->state == FT_MODULE_STATE_OFFLINE)
+                module.requested = FT_MODULE_STATE_OFFLINE;
+        }
         if (!module_present(config, facts_.inventory)) {
             module.state = FT_MODULE_STATE_REMOVED;
             module.reason = FT_REASON_REMOVED;
@@ -284,7 +321,8 @@ class Composer {
     void judge_members(ModuleView &module) const {
         each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
             const MemberView &member = pair.members[i];
-            if (!good(member.state) && needs_person(member.reason)) {
+            if (!good(member.state) && needs_person(member.reason) &&
+                !tried_again_by_itself(member, facts_.faults.find(member.path))) {
                 module.state = FT_MODULE_STATE_BROKEN;
                 module.reason = member.reason;
                 module.since = member.since;
@@ -313,9 +351,47 @@ class Composer {
         });
     }
 
+    ft_pair_state requested(const PairView &pair) const {
+        for (const MemberView &member : pair.members)
+            if (const auto path = DevicePath::parse(member.path)) {
+                const auto module = view_.modules.find(path->module);
+                if (module != view_.modules.end() &&
+                    module->second.requested == FT_MODULE_STATE_OFFLINE)
+                    return FT_PAIR_STATE_SIMPLEX;
+            }
+        return FT_PAIR_STATE_DUPLEX;
+    }
+
+    void list_faults() {
+        for (const auto &[device, fault] : facts_.faults.all()) {
+            if (!fault.count && !fault.attempts && !fault.given_up)
+                continue; // it only came and went
+            FaultView view;
+            view.device = device;
+            view.pair = pair_of(device);
+            view.reason = fault.reason;
+            view.count = fault.count;
+            view.first = fault.times.empty() ? 0 : fault.times.front();
+            view.last = fault.times.empty() ? 0 : fault.times.back();
+            view.mtbf_s = mtbf_s(fault).value_or(0);
+            view.given_up = fault.given_up != 0;
+            view.retry_at = fault.given_up ? 0 : fault.retry_at;
+            view_.faults.push_back(view);
+        }
+    }
+
     void list_blockers(ModuleView &module) const {
         if (module.state == FT_MODULE_STATE_OFFLINE || module.state == FT_MODULE_STATE_REMOVED)
             return;
+        // What no pair protects is lost with the module.
+        for (const Disk &disk : facts_.inventory.disks) {
+            const auto path = locate(facts_.config.modules, disk.chain);
+            if (path && path->module == module.id && !disk.holder.empty() &&
+                pair_of(path->str()).empty())
+                module.blockers.push_back(
+                    fmt::format("the disk {} ({}) is in no pair and in use by {}", path->str(),
+                                disk.name, disk.holder));
+        }
         each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
             if (!pair.running || !good(pair.members[i].state) || good(pair.members[1 - i].state))
                 return;

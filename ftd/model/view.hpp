@@ -31,6 +31,7 @@ struct PairView {
     std::string name;
     std::string uuid;
     ft_pair_state state = FT_PAIR_STATE_BROKEN;
+    ft_pair_state requested = FT_PAIR_STATE_DUPLEX; // SIMPLEX while a module of it is taken out
     ft_reason reason = FT_REASON_NEVER_THERE;
     std::uint64_t since = 0;
     std::string next_action;
@@ -50,6 +51,7 @@ struct DeviceView {
 struct ModuleView {
     std::uint32_t id = 0;
     ft_module_state state = FT_MODULE_STATE_REMOVED;
+    ft_module_state requested = FT_MODULE_STATE_ONLINE; // OFFLINE: an operator took it out
     ft_reason reason = FT_REASON_NONE;
     std::uint64_t since = 0;
     std::string next_action;
@@ -57,6 +59,27 @@ struct ModuleView {
     std::vector<DeviceView> devices;
     std::vector<std::string> blockers;
     bool operator==(const ModuleView &) const = default;
+};
+
+// What is remembered of a device that failed. Times are microseconds since 1970.
+struct FaultView {
+    std::string device, pair;
+    ft_reason reason = FT_REASON_NONE;
+    std::uint64_t count = 0, first = 0, last = 0;
+    std::uint64_t mtbf_s = 0;   // 0: too few faults to tell
+    bool given_up = false;      // kept out until a person says otherwise
+    std::uint64_t retry_at = 0; // 0: nothing is due
+    bool operator==(const FaultView &) const = default;
+};
+
+// Something that a person should hear of, for as long as it holds.
+struct Alert {
+    std::string id;       // "mirror/ftm0": the same for as long as it holds
+    std::string severity; // "warning", "critical"
+    std::string text;
+    std::string next_action;
+    std::uint64_t since = 0;
+    bool operator==(const Alert &) const = default;
 };
 
 enum class ConfigState { none, ok, refused };
@@ -69,6 +92,8 @@ struct SystemView {
     std::string config_error;
     std::map<std::uint32_t, ModuleView> modules;
     std::map<std::string, PairView> bonds, mirrors;
+    std::vector<FaultView> faults;
+    std::vector<Alert> alerts;
 };
 
 // What ftd knows about a pair beyond the kernel: why it does not run, or why a
@@ -89,6 +114,8 @@ struct Facts {
     KernelState kernel;
     std::map<std::string, PairFindings> findings;       // by the pair's name
     std::map<std::uint32_t, std::uint64_t> module_gone; // since when nothing is below the bridges
+    FaultBook faults;
+    std::uint64_t test_alert = 0; // since when; 0: none
 };
 
 SystemView compose(const Facts &facts);

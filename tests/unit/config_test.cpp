@@ -107,6 +107,15 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"Timeout", modules + mirror + "timeout_ms = 1.5\n", 11, "must be a whole number"},
         Bad{"DegradedStart", modules + mirror + "degraded_start = true\n", 11, "must be a text"},
         Bad{"DegradedWait", modules + mirror + "degraded_wait_s = 100000\n", 11, "from 0 to 86400"},
+        Bad{"Return", "[policy]\nreturn = \"25:00-01:00\"\n", 2, "\"22:00-05:30\""},
+        Bad{"Restart", "[policy]\nrestart = \"maybe\"\n", 2, "choose \"threshold\" or"},
+        Bad{"Count", "[policy]\nminimum_count = -1\n", 2, "from 0 to 1000"},
+        Bad{"DeviceNoPath", "[[device]]\nrestart = \"never\"\n", 1, "no key \"path\""},
+        Bad{"DeviceTwice",
+            modules + "[[device]]\npath = \"10/1\"\n[[device]]\npath = \"10/1\"\n", 10,
+            "has a [[device]] already"},
+        Bad{"DeviceKey", modules + "[[device]]\npath = \"10/1\"\nreturn = \"at-once\"\n", 9,
+            "unknown key \"return\""},
         Bad{"PolicyArray", "policy = 1\n", 1, "write [policy]"},
         Bad{"PolicyKey", "[policy]\nreplace = \"ask\"\n", 2, "unknown key \"replace\" in [policy]"},
         Bad{"PolicyValue", "[policy]\nreplace_blank = \"yes\"\n", 2, "choose \"ask\" or \"auto\""}),
@@ -132,6 +141,36 @@ TEST(Config, WrittenIsReadBack) {
     config.mirrors[0].degraded_start = ft::DegradedStart::start;
     config.mirrors[0].degraded_wait_s = 1;
     EXPECT_EQ(ft::parse_config(ft::write_config(config), "f"), config);
+}
+
+TEST(Config, PoliciesAreReadBack) {
+    ft::Config config = test::config();
+    config.return_policy = *ft::ReturnPolicy::parse("22:00-05:30");
+    config.faults = {ft::Restart::always, 7, 8, 9, 10};
+    config.limits = {1, 2, 3, 4};
+    config.devices = {{{11, "1"}, {ft::Restart::never, 1, 2, 3, 4}},
+                      {{10, "1"}, {ft::Restart::threshold, 7, 8, 9, 10}}};
+    EXPECT_EQ(ft::parse_config(ft::write_config(config), "f"), config);
+    EXPECT_EQ(config.faults_of("11/1").restart, ft::Restart::never);
+    EXPECT_EQ(config.faults_of("11/0").restart, ft::Restart::always);
+}
+
+TEST(Config, ReturnPolicy) {
+    for (const char *text : {"at-once", "by-hand", "00:00-23:59", "22:00-05:30"})
+        EXPECT_EQ(ft::ReturnPolicy::parse(text).value().str(), text);
+    for (const char *text : {"", "now", "24:00-01:00", "12:60-13:00", "01:00-01:00", "1:00-2:000",
+                             "01:00 02:00", "aa:00-02:00", "01:00-02:00x"})
+        EXPECT_FALSE(ft::ReturnPolicy::parse(text).has_value()) << text;
+    const auto wait = [](const char *policy, std::uint32_t hour, std::uint32_t minute) {
+        return ft::ReturnPolicy::parse(policy)->wait_s((hour * 60 + minute) * 60);
+    };
+    EXPECT_EQ(wait("at-once", 12, 0), 0U);
+    EXPECT_FALSE(wait("by-hand", 12, 0).has_value());
+    EXPECT_EQ(wait("22:00-05:30", 22, 0), 0U);
+    EXPECT_EQ(wait("22:00-05:30", 3, 0), 0U);
+    EXPECT_EQ(wait("22:00-05:30", 5, 30), 16U * 3600 + 1800);
+    EXPECT_EQ(wait("22:00-05:30", 21, 59), 60U);
+    EXPECT_EQ(wait("08:00-09:00", 9, 0), 23U * 3600);
 }
 
 TEST(DevicePath, Parse) {

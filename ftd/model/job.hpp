@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+// Long work that runs in the kernel, as something with a beginning, a speed and
+// an end: the copying that makes a mirror duplex again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ftd/model/view.hpp"
+
+namespace ft {
+
+struct Job {
+    std::uint32_t id = 0;
+    std::string kind;   // "RESYNC", "CLEAN_UP"
+    std::string mirror;
+    std::uint64_t since = 0; // CLOCK_BOOTTIME ns, as all times here
+    bool cancelled = false;  // a person has asked for its end
+    // Where it was when it was seen first: what ftd missed says nothing of speed.
+    std::uint64_t first_done = 0, first_seen = 0;
+    bool operator==(const Job &) const = default;
+};
+
+struct Progress {
+    std::uint64_t done = 0, total = 0;  // bytes
+    std::uint64_t rate = 0;             // bytes/s, 0: not known yet
+    std::uint64_t remaining_s = 0;      // of no use while `rate` is 0
+};
+
+Progress progress_of(const Job &job, std::uint64_t done, std::uint64_t total, std::uint64_t now);
+
+class Jobs {
+  public:
+    struct Ended {
+        Job job;
+        std::string result; // "done", "cancelled", "failed"
+    };
+
+    // What began and ended since the last view. `done`: bytes, by mirror's name.
+    struct Change {
+        std::vector<std::uint32_t> begun;
+        std::vector<Ended> ended;
+    };
+    Change update(const SystemView &view, const std::map<std::string, std::uint64_t> &done,
+                  std::uint64_t now);
+
+    const std::map<std::uint32_t, Job> &all() const { return jobs_; }
+    Job *find(std::uint32_t id);
+
+  private:
+    std::map<std::uint32_t, Job> jobs_;
+    std::uint32_t next_ = 1;
+};
+
+} // namespace ft
