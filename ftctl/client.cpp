@@ -130,7 +130,8 @@ json Client::objects() {
     json result{{"manager", json::object()},
                 {"modules", json::array()},
                 {"bonds", json::array()},
-                {"mirrors", json::array()}};
+                {"mirrors", json::array()},
+                {"jobs", json::array()}};
     const Message properties = request(names::root, "org.freedesktop.DBus.Properties", "GetAll");
     sd_bus_message_append(properties.get(), "s", names::manager);
     result["manager"] = read_value(send(bus_.get(), properties, status_us).get());
@@ -142,7 +143,7 @@ json Client::objects() {
     for (const auto &[path, interfaces] : managed.items())
         for (const auto &[list, interface] :
              {std::make_pair("modules", names::module), std::make_pair("bonds", names::bond),
-              std::make_pair("mirrors", names::mirror)})
+              std::make_pair("mirrors", names::mirror), std::make_pair("jobs", names::job)})
             if (interfaces.contains(interface))
                 result[list].push_back(interfaces[interface]);
     return result;

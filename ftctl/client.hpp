@@ -29,8 +29,8 @@ class Client {
   public:
     Client();
 
-    // {"manager": {properties}, "modules": [...], "bonds": [...], "mirrors": [...]},
-    // names of properties as on the bus.
+    // {"manager": {properties}, "modules": [...], "bonds": [...], "mirrors": [...],
+    // "jobs": [...]}, names of properties as on the bus.
     nlohmann::json objects();
 
     Message request(const std::string &path, const char *interface, const char *method) const;

@@ -21,6 +21,12 @@ int main(int argc, char **argv) {
     add_mirror(app, exit);
     add_setup(app, exit);
     add_reload(app, exit);
+    add_config(app, exit);
+    add_fault(app, exit);
+    add_job(app, exit);
+    add_alert(app, exit);
+    add_doctor(app, exit);
+    add_metrics(app, exit);
     try {
         app.parse(argc, argv);
         if (!app.get_subcommands().empty())

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <cstdio>
+#include <functional>
+#include <iostream>
 #include <memory>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -56,6 +59,110 @@ void remove(const std::string &id, bool force) {
     fmt::print("module {} is OFFLINE: it is safe to pull\n", id);
 }
 
+// The module's part of the picture.
+nlohmann::ordered_json module_of(const nlohmann::ordered_json &document, const std::string &id) {
+    for (const auto &module : document["modules"])
+        if (fmt::format("{}", module["id"].get<std::uint32_t>()) == id)
+            return module;
+    throw Denied(
+        fmt::format("there is no module {}; \"ftctl module list\" shows which there are", id));
+}
+
+void can_remove(const std::string &id, int &exit) {
+    const auto module = module_of(status_document(Client().objects()), id);
+    const std::string state = module["state"];
+    if (state == "REMOVED" || state == "OFFLINE") {
+        fmt::print("yes: module {} is {}\n", id, state);
+        return;
+    }
+    if (module["removal_blockers"].empty()) {
+        fmt::print("yes: every pair goes on without module {}\n", id);
+        return;
+    }
+    for (const auto &blocker : module["removal_blockers"])
+        fmt::print("no: {}\n", blocker.get<std::string>());
+    exit = exit_not_duplex;
+}
+
+bool agreed(const std::string &question) {
+    fmt::print("{} [y/N] ", question);
+    std::fflush(stdout);
+    std::string answer;
+    return std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || answer == "yes");
+}
+
+// From the old module to the new one, telling at each step what a person has to
+// do, and seeing by itself when it is done.
+void replace(const std::string &id, bool yes, bool blank, unsigned timeout, int &exit) {
+    Client client;
+    const auto look = [&] { return status_document(client.objects()); };
+    const auto until = [&](const char *what, const std::function<bool()> &reached) {
+        fmt::print("{}\n", what);
+        std::fflush(stdout);
+        if (client.watch(timeout, [&](const std::string &, sd_bus_message *) {
+                try {
+                    return !reached();
+                } catch (const NoAnswer &) {
+                    return true; // ftd is being restarted
+                }
+            }))
+            return;
+        throw Denied(fmt::format("that did not happen within {} s; see \"ftctl status\", and begin "
+                                 "again: \"ftctl module replace {}\"",
+                                 timeout, id));
+    };
+    const auto state = [&] { return module_of(look(), id)["state"].get<std::string>(); };
+
+    std::string now = state();
+    if (now != "REMOVED") {
+        if (now != "OFFLINE") {
+            const auto module = module_of(look(), id);
+            if (!module["removal_blockers"].empty())
+                throw Denied(fmt::format("module {} cannot be taken out: {}", id,
+                                         module["removal_blockers"][0].get<std::string>()));
+            if (!yes && !agreed(fmt::format("1. Take module {} out of use?", id))) {
+                fmt::print("nothing was changed\n");
+                exit = exit_not_duplex;
+                return;
+            }
+            remove(id, false);
+        }
+        until("2. Pull the module out now.", [&] { return state() == "REMOVED"; });
+    }
+    until("3. Put the new module in.", [&] { return state() != "REMOVED"; });
+    std::set<std::string> asked;
+    until("4. It is being taken in; that may take as long as the disks need.", [&] {
+        const auto document = look();
+        bool all = true;
+        for (const char *list : {"bonds", "mirrors"})
+            for (const auto &pair : document[list])
+                for (const auto &member : pair["members"]) {
+                    const std::string device = member["device"];
+                    if (!device.starts_with(id + "/"))
+                        continue;
+                    all = all && pair["state"] == "DUPLEX";
+                    if (member["reason"] != "BLANK" || !asked.insert(device).second)
+                        continue;
+                    const std::string name = pair["name"];
+                    if (blank) {
+                        fmt::print("   the disk at {} is blank: it becomes the new leg of {}\n",
+                                   device, name);
+                        std::fflush(stdout);
+                        const Message request =
+                            client.request(mirror_path(name), ft::names::mirror, "Replace");
+                        sd_bus_message_append(request.get(), "st", device.c_str(),
+                                              std::uint64_t{0});
+                        client.call(request);
+                    } else {
+                        fmt::print("   {}\n", pair["next_action"].get<std::string>());
+                        std::fflush(stdout);
+                    }
+                }
+        return all;
+    });
+    fmt::print("done: module {} is in use, and its pairs are DUPLEX\n", id);
+}
+
 void online(const std::string &id) {
     const Client client;
     client.call(client.request(module_path(id), ft::names::module, "Online"));
@@ -64,7 +171,7 @@ void online(const std::string &id) {
 
 } // namespace
 
-void add_module(CLI::App &app, int &) {
+void add_module(CLI::App &app, int &exit) {
     CLI::App *noun = app.add_subcommand("module", "I/O modules: look, take out, take in");
     noun->require_subcommand(1);
     noun->footer("Example: ftctl module remove 11");
@@ -87,6 +194,21 @@ void add_module(CLI::App &app, int &) {
     auto force = std::make_shared<bool>(false);
     out->add_flag("--force", *force, "Even if a pair loses its last good member");
     out->callback([id, force] { remove(*id, *force); });
+    with_id("can-remove", "Whether it could be removed now, or what stands against it")
+        ->callback([id, &exit] { can_remove(*id, exit); });
+    CLI::App *swap = with_id("replace", "Step by step from the old module to a new one");
+    struct Replace {
+        bool yes = false, blank = false;
+        unsigned timeout = 3600;
+    };
+    auto options = std::make_shared<Replace>();
+    swap->add_flag("--yes", options->yes, "Do not ask");
+    swap->add_flag("--use-blank", options->blank, "Make blank disks of the new one the new legs");
+    swap->add_option("--timeout", options->timeout, "Seconds to wait at each step")
+        ->check(CLI::Range(1U, 1000000U));
+    swap->callback([id, options, &exit] {
+        replace(*id, options->yes, options->blank, options->timeout, exit);
+    });
     with_id("online", "Take a module in again, and retry what failed in it")->callback([id] {
         online(*id);
     });

@@ -135,12 +135,9 @@ class Tree {
                              text_of(member["device"]), name.empty() ? "-" : name,
                              join({style_.state(member["state"], 8), why(member)})));
         }
-        if (mirror && text_of(pair["state"]) == "SYNCING") {
-            const std::string bar =
-                progress_bar(pair["sync"]["done"], pair["sync"]["total"], style_);
-            if (!bar.empty())
-                line("   " + bar);
-        }
+        for (const ordered_json &job : document_["jobs"])
+            if (mirror && job["subject"] == pair["name"])
+                line("   " + job_progress(job, style_));
         next(pair, "   ");
     }
 
@@ -209,9 +206,13 @@ ordered_json status_document(const json &objects) {
                             {"path", manager["ConfigurationPath"]}}},
                           {"modules", ordered_json::array()},
                           {"bonds", ordered_json::array()},
-                          {"mirrors", ordered_json::array()}};
+                          {"mirrors", ordered_json::array()},
+                          {"jobs", ordered_json::array()},
+                          {"faults", ordered_json::array()},
+                          {"alerts", ordered_json::array()}};
     const auto common = [](const json &object) {
         return ordered_json{{"state", object["State"]},
+                            {"requested_state", object["RequestedState"]},
                             {"reason", object["Reason"]},
                             {"since", date(object["Since"])},
                             {"next_action", object["NextAction"]}};
@@ -249,9 +250,55 @@ ordered_json status_document(const json &objects) {
                          {"copied", mirror["SyncCopied"]}};
         document["mirrors"].push_back(entry);
     }
+    for (const json &job : objects["jobs"])
+        document["jobs"].push_back(
+            {{"id", job["Id"]},
+             {"kind", job["Kind"]},
+             {"subject", job["Subject"]},
+             {"since", date(job["Since"])},
+             {"done", job["Done"]},
+             {"total", job["Total"]},
+             {"rate", job["Rate"]},
+             {"remaining_s",
+              job["Remaining"] == UINT64_MAX ? ordered_json() : ordered_json(job["Remaining"])}});
+    for (const json &fault : manager["Faults"])
+        document["faults"].push_back(
+            {{"device", fault[0]},
+             {"pair", fault[1]},
+             {"reason", fault[2]},
+             {"count", fault[3]},
+             {"first", date(fault[4])},
+             {"last", date(fault[5])},
+             {"mtbf_s", fault[6] == 0 ? ordered_json() : ordered_json(fault[6])},
+             {"retry_at", date(fault[7])},
+             {"given_up", fault[8]}});
+    for (const json &alert : manager["Alerts"])
+        document["alerts"].push_back({{"id", alert[0]},
+                                      {"severity", alert[1]},
+                                      {"text", alert[2]},
+                                      {"next_action", alert[3]},
+                                      {"since", date(alert[4])}});
     for (const char *list : {"modules", "bonds", "mirrors"})
         worst_first(document[list]);
     return document;
+}
+
+std::string job_progress(const ordered_json &job, const Style &style) {
+    const std::uint64_t done = job["done"], total = job["total"], rate = job["rate"];
+    constexpr unsigned width = 24;
+    const auto filled =
+        total ? static_cast<unsigned>(std::min<std::uint64_t>(width, done * width / total)) : 0;
+    std::string bar;
+    for (unsigned i = 0; i < width; i++)
+        bar += i < filled ? (style.utf8 ? "█" : "#") : (style.utf8 ? "░" : ".");
+    std::string text = fmt::format("{} {:3} %  {} of {}", bar,
+                                   total ? std::min<std::uint64_t>(100, done * 100 / total) : 0,
+                                   bytes_text(done), bytes_text(total));
+    if (rate)
+        text += fmt::format(", {}/s", bytes_text(rate));
+    if (!job["remaining_s"].is_null())
+        text += fmt::format(", {} s left", job["remaining_s"].get<std::uint64_t>());
+    return text;
 }
 
 std::string status_tree(const ordered_json &document, const Style &style) {

@@ -28,6 +28,8 @@ class Style {
     std::string paint(const char *code, const std::string &text) const;
 };
 
+// "####....  42 %  1.0 GiB of 2.4 GiB, 100 MiB/s, 14 s left"
+std::string job_progress(const nlohmann::ordered_json &job, const Style &style);
 std::string status_tree(const nlohmann::ordered_json &document, const Style &style);
 // "####....  50 %  5.0 MiB of 10.0 MiB"; empty if there is nothing to do.
 std::string progress_bar(std::uint64_t done, std::uint64_t total, const Style &style);

@@ -21,5 +21,11 @@ void add_module(CLI::App &app, int &exit);
 void add_mirror(CLI::App &app, int &exit);
 void add_setup(CLI::App &app, int &exit);
 void add_reload(CLI::App &app, int &exit);
+void add_fault(CLI::App &app, int &exit);
+void add_job(CLI::App &app, int &exit);
+void add_alert(CLI::App &app, int &exit);
+void add_doctor(CLI::App &app, int &exit);
+void add_metrics(CLI::App &app, int &exit);
+void add_config(CLI::App &app, int &exit);
 
 } // namespace ftctl

@@ -6,15 +6,18 @@
 #include <string_view>
 #include <systemd/sd-event.h>
 
+#include "ftd/bus/describe.hpp"
 #include "ftd/bus/server.hpp"
+#include "ftd/common/error.hpp"
 #include "ftd/common/names.hpp"
+#include "ftd/control/config_file.hpp"
 #include "ftd/control/system.hpp"
 #include "ftd/out/service.hpp"
 #include "ftd/version.hpp"
 
 namespace {
 
-int run(const char *config_path) {
+int run(const ft::Paths &paths) {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -29,7 +32,7 @@ int run(const char *config_path) {
     sd_event_add_signal(event, nullptr, SIGINT, nullptr, nullptr);
     sd_event_set_watchdog(event, true);
 
-    ft::System system(event, config_path);
+    ft::System system(event, paths);
     ft::bus::Server server(event, system);
     system.start([&](const ft::SystemView &before, const ft::SystemView &now) {
         server.published(before, now);
@@ -37,19 +40,47 @@ int run(const char *config_path) {
     });
     ft::service::ready(system.view());
     const int code = sd_event_loop(event);
+    system.stop();
     return code < 0 ? EXIT_FAILURE : code;
+}
+
+// Without touching anything: whether `path` would be accepted.
+int check(const char *path) {
+    const auto text = ft::config_file::read(path);
+    if (!text)
+        throw ft::refused(std::string(path) + " is not there; \"ftctl setup\" writes one");
+    const ft::Config config = ft::parse_config(*text, path);
+    std::printf("%s is good: %zu modules, %zu bonds, %zu mirrors\n", path, config.modules.size(),
+                config.bonds.size(), config.mirrors.size());
+    return EXIT_SUCCESS;
 }
 
 } // namespace
 
 int main(int argc, char **argv) try {
-    const std::string_view option = argc > 1 ? argv[1] : "";
-    if (argc == 1)
-        return run(ft::names::configuration);
-    if (option == "--config" && argc == 3)
-        return run(argv[2]);
+    ft::Paths paths{ft::names::configuration, ft::names::state};
+    int i = 1;
+    for (; i + 1 < argc; i += 2) {
+        if (std::string_view(argv[i]) == "--config")
+            paths.config = argv[i + 1];
+        else if (std::string_view(argv[i]) == "--state")
+            paths.state = argv[i + 1];
+        else
+            break;
+    }
+    if (i == argc)
+        return run(paths);
+    const std::string_view option = argv[1];
+    if (argc == 2 && option == "--interface") {
+        std::fputs(ft::bus::describe().c_str(), stdout);
+        return EXIT_SUCCESS;
+    }
+    if (option == "--check" && argc == 3)
+        return check(argv[2]);
     const bool known = argc == 2 && (option == "--version" || option == "--help");
-    std::fprintf(known ? stdout : stderr, "ftd %s\nusage: ftd [--config FILE]\n", ft::version);
+    std::fprintf(known ? stdout : stderr,
+                 "ftd %s\nusage: ftd [--config FILE] [--state FILE] | --check FILE | --interface\n",
+                 ft::version);
     return known ? EXIT_SUCCESS : EXIT_FAILURE;
 } catch (const std::exception &error) {
     std::fprintf(stderr, "ftd: %s\n", error.what());

@@ -18,11 +18,14 @@ constexpr std::array rules{
     Rule{names::manager, "Propose", "org.ftstack.ft1.configure"},
     Rule{names::manager, "Apply", "org.ftstack.ft1.configure"},
     Rule{names::manager, "Reload", "org.ftstack.ft1.configure"},
-    Rule{names::module, "Remove", "org.ftstack.ft1.manage-module"},
-    Rule{names::module, "Online", "org.ftstack.ft1.manage-module"},
+    Rule{names::manager, "ClearFault", "org.ftstack.ft1.fault-clear"},
+    Rule{names::manager, "TestAlert", "org.ftstack.ft1.configure"},
+    Rule{names::module, "Remove", "org.ftstack.ft1.module-offline"},
+    Rule{names::module, "Online", "org.ftstack.ft1.module-offline"},
     Rule{names::mirror, "StartAlone", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Resolve", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Replace", "org.ftstack.ft1.manage-pair"},
+    Rule{names::job, "Cancel", "org.ftstack.ft1.manage-pair"},
 };
 
 constexpr std::uint64_t answer_us = 120 * 1000000ULL;

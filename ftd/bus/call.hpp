@@ -15,7 +15,9 @@ namespace ft {
 
 class Call {
   public:
-    explicit Call(sd_bus_message *message) : message_(sd_bus_message_ref(message)) {}
+    // `place`: held for as long as the call is under way.
+    Call(sd_bus_message *message, std::shared_ptr<void> place)
+        : message_(sd_bus_message_ref(message)), place_(std::move(place)) {}
 
     sd_bus_message *message() const { return message_.get(); }
     // The last part of the object's path, as a name: "11", "ftm0".
@@ -33,6 +35,7 @@ class Call {
 
   private:
     Handle<sd_bus_message, sd_bus_message_unref> message_;
+    std::shared_ptr<void> place_;
 };
 
 // What a method does. What it throws is the caller's answer.

@@ -6,6 +6,7 @@
 #include "ftd/bus/property.hpp"
 #include "ftd/common/error.hpp"
 #include "ftd/common/names.hpp"
+#include "ftd/control/clock.hpp"
 #include "ftd/version.hpp"
 
 namespace ft::bus {
@@ -28,6 +29,29 @@ template <auto read>
 constexpr sd_bus_property_get_t manager_property =
     [](sd_bus *, const char *, const char *, const char *, sd_bus_message *reply, void *data,
        sd_bus_error *) -> int { return append(reply, read(*static_cast<System *>(data))); };
+
+int faults_property(sd_bus *, const char *, const char *, const char *, sd_bus_message *reply,
+                    void *data, sd_bus_error *) {
+    int error = sd_bus_message_open_container(reply, 'a', "(ssstttttb)");
+    for (const FaultView &fault : static_cast<System *>(data)->view().faults)
+        if (error >= 0)
+            error = sd_bus_message_append(
+                reply, "(ssstttttb)", fault.device.c_str(), fault.pair.c_str(),
+                std::string(ft::name(fault.reason)).c_str(), fault.count, fault.first, fault.last,
+                fault.mtbf_s, fault.retry_at, fault.given_up ? 1 : 0);
+    return error < 0 ? error : sd_bus_message_close_container(reply);
+}
+
+int alerts_property(sd_bus *, const char *, const char *, const char *, sd_bus_message *reply,
+                    void *data, sd_bus_error *) {
+    int error = sd_bus_message_open_container(reply, 'a', "(sssst)");
+    for (const Alert &alert : static_cast<System *>(data)->view().alerts)
+        if (error >= 0)
+            error = sd_bus_message_append(reply, "(sssst)", alert.id.c_str(),
+                                          alert.severity.c_str(), alert.text.c_str(),
+                                          alert.next_action.c_str(), calendar_us(alert.since));
+    return error < 0 ? error : sd_bus_message_close_container(reply);
+}
 
 std::optional<ReplaceBlank> replace_blank_option(const Call &call) {
     std::optional<ReplaceBlank> result;
@@ -58,6 +82,12 @@ const sd_bus_vtable manager_vtable[] = {
                             dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, dispatch,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("ClearFault", SD_BUS_ARGS("s", device), SD_BUS_NO_RESULT, dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("TestAlert", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_SIGNAL_WITH_ARGS("JobRemoved",
+                            SD_BUS_ARGS("o", job, "s", kind, "s", subject, "s", result), 0),
     SD_BUS_PROPERTY("Version", "s",
                     manager_property<[](const System &) { return std::string(version); }>, 0,
                     SD_BUS_VTABLE_PROPERTY_CONST),
@@ -81,6 +111,9 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("ConfigurationPath", "s",
                     manager_property<[](const System &s) { return s.config_path(); }>, 0,
                     SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Faults", "a(ssstttttb)", faults_property, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Alerts", "a(sssst)", alerts_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_VTABLE_END,
 };
 
@@ -106,6 +139,16 @@ const std::map<std::string, Method> &manager_methods() {
              system.apply(text, flags & names::flag_wipe,
                           [call](std::exception_ptr error) { call->end(error); });
          }},
+        {"ClearFault",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.clear_fault(call->text());
+             call->reply();
+         }},
+        {"TestAlert",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.test_alert();
+             call->reply();
+         }},
         {"Reload",
          [](System &system, const std::shared_ptr<Call> &call) {
              system.reload();
@@ -127,6 +170,10 @@ Changed manager_changes(const SystemView &before, const SystemView &now) {
         changed.push_back("ConfigurationState");
     if (before.config_error != now.config_error)
         changed.push_back("ConfigurationError");
+    if (before.faults != now.faults)
+        changed.push_back("Faults");
+    if (before.alerts != now.alerts)
+        changed.push_back("Alerts");
     return changed;
 }
 

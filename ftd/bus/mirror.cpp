@@ -38,6 +38,10 @@ const sd_bus_vtable mirror_vtable[] = {
     SD_BUS_PROPERTY("State", "s",
                     mirror_property<[](const PairView &p) { return std::string(name(p.state)); }>,
                     0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY(
+        "RequestedState", "s",
+        mirror_property<[](const PairView &p) { return std::string(name(p.requested)); }>, 0,
+        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Reason", "s",
                     mirror_property<[](const PairView &p) { return std::string(name(p.reason)); }>,
                     0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -51,6 +51,10 @@ const sd_bus_vtable module_vtable[] = {
                     module_property<[](const ModuleView &m) { return std::string(name(m.state)); }>,
                     0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY(
+        "RequestedState", "s",
+        module_property<[](const ModuleView &m) { return std::string(name(m.requested)); }>, 0,
+        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY(
         "Reason", "s",
         module_property<[](const ModuleView &m) { return std::string(name(m.reason)); }>, 0,
         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -89,6 +93,8 @@ Changed module_changes(const ModuleView &before, const ModuleView &now) {
     Changed changed;
     if (before.state != now.state)
         changed.push_back("State");
+    if (before.requested != now.requested)
+        changed.push_back("RequestedState");
     if (before.reason != now.reason)
         changed.push_back("Reason");
     if (before.since != now.since)

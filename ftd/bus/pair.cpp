@@ -18,6 +18,8 @@ Changed pair_changes(const PairView &before, const PairView &now) {
     Changed changed;
     if (before.state != now.state)
         changed.push_back("State");
+    if (before.requested != now.requested)
+        changed.push_back("RequestedState");
     if (before.reason != now.reason)
         changed.push_back("Reason");
     if (before.since != now.since)

@@ -9,12 +9,17 @@
 #include <fmt/format.h>
 
 #include "ftd/bus/access.hpp"
+#include "ftd/bus/limits.hpp"
 #include "ftd/bus/nouns.hpp"
 #include "ftd/common/names.hpp"
+#include "ftd/control/clock.hpp"
+#include "ftd/out/journal.hpp"
 
 namespace ft::bus {
 
 namespace {
+
+constexpr std::uint64_t again_us = 500 * 1000;
 
 void check(int error, const char *what) {
     if (error < 0)
@@ -65,6 +70,8 @@ int enumerate(sd_bus *, const char *, void *data, char ***nodes, sd_bus_error *)
         paths.push_back(path_of(names::bond_root, name));
     for (const auto &[name, mirror] : view.mirrors)
         paths.push_back(path_of(names::mirror_root, name));
+    for (const auto &[id, job] : view.jobs)
+        paths.push_back(path_of(names::job_root, id));
     // The library frees the list and each text with free().
     auto **list = static_cast<char **>(std::calloc(paths.size() + 1, sizeof(char *)));
     for (std::size_t i = 0; list && i < paths.size(); i++)
@@ -73,8 +80,28 @@ int enumerate(sd_bus *, const char *, void *data, char ***nodes, sd_bus_error *)
     return list ? 0 : -ENOMEM;
 }
 
+Limits &limits() {
+    static Limits limits;
+    return limits;
+}
+
+// Sees every message first: a client that asks for too much hears so.
+int admit(sd_bus_message *message, void *, sd_bus_error *) {
+    const char *sender = sd_bus_message_get_sender(message);
+    if (!sd_bus_message_is_method_call(message, nullptr, nullptr) || !sender ||
+        limits().call(sender, boottime()))
+        return 0;
+    sd_bus_reply_method_errorf(message, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                               "too many calls in a short time; subscribe to signals instead");
+    return 1;
+}
+
 int name_answered(sd_bus_message *answer, void *event, sd_bus_error *) {
     std::uint32_t result = 0;
+    // The bus went away before it could answer: asked again when it is back.
+    for (const char *gone : {SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED})
+        if (sd_bus_message_is_method_error(answer, gone))
+            return 0;
     const bool failed = sd_bus_message_is_method_error(answer, nullptr) ||
                         sd_bus_message_read(answer, "u", &result) < 0;
     constexpr std::uint32_t owner = 1, already_owner = 4;
@@ -93,6 +120,8 @@ const std::map<std::string, Method> *methods_of(const char *interface) {
         return &module_methods();
     if (!std::strcmp(interface, names::mirror))
         return &mirror_methods();
+    if (!std::strcmp(interface, names::job))
+        return &job_methods();
     return nullptr;
 }
 
@@ -100,7 +129,12 @@ const std::map<std::string, Method> *methods_of(const char *interface) {
 
 int dispatch(sd_bus_message *message, void *data, sd_bus_error *) {
     auto *system = static_cast<System *>(data);
-    auto call = std::make_shared<Call>(message);
+    const char *sender = sd_bus_message_get_sender(message);
+    auto place = limits().change(sender ? sender : "");
+    if (!place.use_count())
+        return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                          "too many changes are under way; wait for their answers");
+    auto call = std::make_shared<Call>(message, std::move(place));
     access::check(call, [system, call] {
         try {
             const auto *methods = methods_of(sd_bus_message_get_interface(call->message()));
@@ -128,31 +162,82 @@ const PairView *mirror_at(const System &system, const char *path) {
     return pair_in(system.view().mirrors, names::mirror_root, path);
 }
 
-Server::Server(sd_event *event, System &system) {
+const Job *job_at(const System &system, const char *path) {
+    const std::string name = name_in(names::job_root, path);
+    for (const auto &[id, job] : system.view().jobs)
+        if (name == fmt::format("{}", id))
+            return &job;
+    return nullptr;
+}
+
+Server::Server(sd_event *event, System &system) : event_(event), system_(system) {
+    if (!connect())
+        connect_later();
+}
+
+// False: there is no bus.
+bool Server::connect() {
+    bus_.reset();
     sd_bus *bus = nullptr;
-    check(sd_bus_open_system(&bus), "cannot connect to the system bus");
+    const int error = sd_bus_open_system(&bus);
+    if (error < 0) {
+        if (!told_)
+            journal::error(fmt::format("cannot connect to the system bus ({}): pairs are cared "
+                                       "for, but nobody can ask; it is tried again",
+                                       std::strerror(-error)));
+        told_ = true;
+        return false;
+    }
     bus_.reset(bus);
-    check(sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL), "system bus");
-    // systemd starts ftd again, and all that it knows is in the kernel or on disk.
-    check(sd_bus_set_exit_on_disconnect(bus, true), "system bus");
+    told_ = false;
+    check(sd_bus_attach_event(bus, event_, SD_EVENT_PRIORITY_NORMAL), "system bus");
+    check(sd_bus_match_signal(bus, nullptr, nullptr, "/org/freedesktop/DBus/Local",
+                              "org.freedesktop.DBus.Local", "Disconnected", disconnected, this),
+          "system bus");
+    check(sd_bus_add_filter(bus, nullptr, admit, nullptr), "system bus");
     check(sd_bus_add_object_manager(bus, nullptr, names::root), "object manager");
     check(sd_bus_add_object_vtable(bus, nullptr, names::root, names::manager, manager_vtable,
-                                   &system),
+                                   &system_),
           names::manager);
-    check(sd_bus_add_fallback_vtable(bus, nullptr, names::module_root, names::module, module_vtable,
-                                     find<module_at>, &system),
-          names::module);
-    check(sd_bus_add_fallback_vtable(bus, nullptr, names::bond_root, names::bond, bond_vtable,
-                                     find<bond_at>, &system),
-          names::bond);
-    check(sd_bus_add_fallback_vtable(bus, nullptr, names::mirror_root, names::mirror, mirror_vtable,
-                                     find<mirror_at>, &system),
-          names::mirror);
-    check(sd_bus_add_node_enumerator(bus, nullptr, names::root, enumerate, &system), "objects");
+    const auto add = [&](const char *root, const char *interface, const sd_bus_vtable *vtable,
+                         sd_bus_object_find_t found) {
+        check(sd_bus_add_fallback_vtable(bus, nullptr, root, interface, vtable, found, &system_),
+              interface);
+    };
+    add(names::module_root, names::module, module_vtable, find<module_at>);
+    add(names::bond_root, names::bond, bond_vtable, find<bond_at>);
+    add(names::mirror_root, names::mirror, mirror_vtable, find<mirror_at>);
+    add(names::job_root, names::job, job_vtable, find<job_at>);
+    check(sd_bus_add_node_enumerator(bus, nullptr, names::root, enumerate, &system_), "objects");
     // Not waited for: at boot the bus may come up only after file systems are
     // mounted that are on mirrors.
-    check(sd_bus_request_name_async(bus, nullptr, names::bus, 0, name_answered, event),
+    check(sd_bus_request_name_async(bus, nullptr, names::bus, 0, name_answered, event_),
           "cannot take the name org.ftstack.ft1");
+    return true;
+}
+
+void Server::connect_later() {
+    sd_event_source *source = nullptr;
+    const int error = sd_event_add_time_relative(
+        event_, &source, CLOCK_MONOTONIC, again_us, 0,
+        [](sd_event_source *, std::uint64_t, void *data) {
+            auto *self = static_cast<Server *>(data);
+            self->again_.reset();
+            if (!self->connect())
+                self->connect_later();
+            return 0;
+        },
+        this);
+    check(error, "timer");
+    again_.reset(source);
+}
+
+// Called out of the bus that is gone: it is put away later. All that callers were
+// waiting for comes to its end without them.
+int Server::disconnected(sd_bus_message *, void *self, sd_bus_error *) {
+    journal::error("the system bus is gone; waiting for it to come back");
+    static_cast<Server *>(self)->connect_later();
+    return 0;
 }
 
 void Server::changed(const std::string &path, const char *interface,
@@ -167,6 +252,8 @@ void Server::changed(const std::string &path, const char *interface,
 }
 
 void Server::published(const SystemView &before, const SystemView &now) {
+    if (!bus_)
+        return;
     const auto differences = [&](const auto &old, const auto &current, const char *root,
                                  const char *interface, auto changes) {
         for (const auto &[key, object] : old)
@@ -185,6 +272,12 @@ void Server::published(const SystemView &before, const SystemView &now) {
     differences(before.modules, now.modules, names::module_root, names::module, module_changes);
     differences(before.bonds, now.bonds, names::bond_root, names::bond, bond_changes);
     differences(before.mirrors, now.mirrors, names::mirror_root, names::mirror, mirror_changes);
+    differences(before.jobs, now.jobs, names::job_root, names::job,
+                [](const Job &, const Job &) { return Changed{}; });
+    for (const EndedJob &ended : now.ended)
+        sd_bus_emit_signal(bus_.get(), names::root, names::manager, "JobRemoved", "osss",
+                           path_of(names::job_root, ended.job.id).c_str(), ended.job.kind.c_str(),
+                           ended.job.mirror.c_str(), ended.result.c_str());
     changed(names::root, names::manager, manager_changes(before, now));
 }
 

@@ -14,12 +14,18 @@ namespace {
 
 constexpr unsigned link_seconds = 30;
 
+// One of the ports carries the traffic.
+bool works(const KernelPair &pair) {
+    return pair.state == FT_PAIR_STATE_SIMPLEX || pair.state == FT_PAIR_STATE_DUPLEX;
+}
+
 } // namespace
 
 void System::reconcile_bond(const BondConfig &bond) {
     PairWork &state = work(bond.name);
     if (state.busy)
         return;
+    const KernelPair *made = facts_.kernel.pair(FT_PAIR_BOND, bond.name);
     std::array<std::string, 2> join;
     std::string address = bond.address;
     bool none = true;
@@ -31,8 +37,20 @@ void System::reconcile_bond(const BondConfig &bond) {
             continue;
         if (address.empty())
             address = nic->address;
-        if (nic->master == bond.name || nic->instance == state.decided[i])
+        const std::string device = bond.ports[i].str();
+        if (nic->master == bond.name)
+            state.again[i] = false;
+        if (nic->master == bond.name ||
+            (nic->instance == state.decided[i] && !return_is_due(device)))
             continue;
+        if (made && nic->instance != state.decided[i])
+            facts_.faults.tried_again(device);
+        if (made && !state.again[i] &&
+            !may_return(bond.name, i, device, !works(*made),
+                        {FT_MEMBER_STATE_FAULTY, FT_REASON_OPERATOR}))
+            continue;
+        facts_.faults.trying(device);
+        state.again[i] = false;
         state.decided[i] = nic->instance;
         if (!nic->master.empty()) {
             found(
@@ -45,7 +63,6 @@ void System::reconcile_bond(const BondConfig &bond) {
         join[i] = nic->name;
         none = false;
     }
-    const bool made = facts_.kernel.pair(FT_PAIR_BOND, bond.name) != nullptr;
     if (made && none)
         return;
     // Without any port there is nothing yet that a bond could be used for, but
@@ -60,7 +77,7 @@ void System::reconcile_bond(const BondConfig &bond) {
     auto errors = std::make_shared<std::array<std::string, 2>>();
     workers_.run(
         "bond " + bond.name, link_seconds,
-        [bond, address, made, join, errors] {
+        [bond, address, made = made != nullptr, join, errors] {
             if (!made) {
                 if (link::exists(bond.name))
                     throw refused(fmt::format("the name {0} is taken by another network interface; "
@@ -89,9 +106,11 @@ void System::reconcile_bond(const BondConfig &bond) {
         [this, bond, errors](std::exception_ptr error) {
             if (!error)
                 for (std::size_t i = 0; i < 2; i++)
-                    if (!(*errors)[i].empty())
+                    if (!(*errors)[i].empty()) {
                         found(bond.name, i, {FT_MEMBER_STATE_FAULTY, FT_REASON_NEVER_THERE},
                               (*errors)[i]);
+                        not_back(bond.name, bond.ports[i].str(), FT_REASON_NEVER_THERE);
+                    }
             finished(bond.name, error);
         });
 }

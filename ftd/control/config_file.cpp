@@ -45,7 +45,12 @@ std::optional<std::string> read(const std::string &path) {
     if (::fstat(fd.get(), &info) < 0)
         fail("read", path, errno);
     if (!S_ISREG(info.st_mode))
-        throw failed(path + " is no regular file; put the configuration there");
+        throw failed(path + " is no regular file; put one there");
+    // Whoever can write it can have ftd format disks.
+    if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & 022))
+        throw failed(fmt::format("{0} could have been written by others than root: look at it, "
+                                 "then \"chown root {0}; chmod go-w {0}\"",
+                                 path));
     std::string text;
     std::array<char, 4096> buffer;
     while (true) {
@@ -60,12 +65,12 @@ std::optional<std::string> read(const std::string &path) {
     }
 }
 
-void write(const std::string &path, const std::string &text) {
+void write(const std::string &path, const std::string &text, mode_t mode) {
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
     const std::string temporary = path + ".new";
     const Fd fd(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd)
         fail("written", temporary, errno);
     const ssize_t written = ::write(fd.get(), text.data(), text.size());

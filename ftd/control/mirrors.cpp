@@ -50,6 +50,7 @@ void System::reconcile_mirror(const MirrorConfig &mirror) {
         if (carries(pair->members[i].state) && disks[i]) {
             state.used[i] = disks[i]->instance;
             state.decided[i] = 0;
+            state.again[i] = false;
         }
     }
     if (running.empty()) {
@@ -59,14 +60,27 @@ void System::reconcile_mirror(const MirrorConfig &mirror) {
     }
     for (std::size_t i = 0; i < 2; i++) {
         const KernelMember &member = pair->members[i];
-        const bool asked = state.arrival[i].resolve || state.arrival[i].replace;
+        const bool asked = state.arrival[i].resolve || state.arrival[i].replace || state.again[i];
         if (carries(member.state) || !disks[i])
             continue;
+        const std::string device = mirror.legs[i].str();
         // The disk that was lost just now fails, or is on its way out of the
-        // machine; a person may ask to try it again.
-        if (!asked &&
-            (disks[i]->instance == state.decided[i] || disks[i]->instance == state.used[i]))
+        // machine, or was taken out by a person, who may ask to try it again.
+        const bool lost = is_fault(member.reason) || member.reason == FT_REASON_OPERATOR;
+        const bool same = disks[i]->instance == state.decided[i] ||
+                          disks[i]->instance == state.used[i] ||
+                          (lost && member.device == disks[i]->name);
+        if (!asked && same && !return_is_due(device))
             continue;
+        // Somebody has pulled what was given up and put it, or another one, in.
+        if (!same && member.reason == FT_REASON_REMOVED)
+            if (const Fault *fault = facts_.faults.find(device); fault && fault->given_up)
+                facts_.faults.tried_again(device);
+        if (!asked &&
+            !may_return(mirror.name, i, device, false, {FT_MEMBER_STATE_STALE, FT_REASON_STALE}))
+            continue;
+        facts_.faults.trying(device);
+        state.again[i] = false;
         arrive(mirror, i, *disks[i], running);
         return;
     }
@@ -177,6 +191,8 @@ void System::arrive(const MirrorConfig &mirror, std::size_t number, const Disk &
                                               legs.at(name), static_cast<int>(number), permission);
         if (plan.action == ArrivalPlan::Action::refuse) {
             found(mirror.name, number, plan.finding, plan.next_action);
+            if (is_fault(plan.finding.reason))
+                not_back(mirror.name, mirror.legs[number].str(), plan.finding.reason);
             finished(mirror.name, nullptr);
             return;
         }
@@ -208,12 +224,15 @@ void System::admit(const MirrorConfig &mirror, std::size_t number, const std::st
                     found(mirror.name, number, {FT_MEMBER_STATE_FAULTY, FT_REASON_IO_ERROR},
                           caught.what());
                 }
+                not_back(mirror.name, mirror.legs[number].str(), FT_REASON_IO_ERROR);
             } else if (*result == EBUSY) {
                 // Requests sent to the old leg are still under way: soon over.
                 retry(mirror.name, 1, false);
             } else if (*result) {
                 const ArrivalPlan refusal = plan_refusal(mirror, static_cast<int>(number), *result);
                 found(mirror.name, number, refusal.finding, refusal.next_action);
+                if (is_fault(refusal.finding.reason))
+                    not_back(mirror.name, mirror.legs[number].str(), refusal.finding.reason);
             } else {
                 forget(mirror.name, number);
             }

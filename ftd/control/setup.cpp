@@ -134,12 +134,12 @@ void System::apply(const std::string &text, bool wipe, Done done) {
     facts_.inventory = devices_->inventory();
     application->done = std::move(done);
     check(*application);
-    application->previous = config_file::read(config_path_);
+    application->previous = config_file::read(paths_.config);
     application_ = application;
 
     workers_.run(
         "the disks", format_seconds,
-        [application, path = config_path_] {
+        [application, path = paths_.config] {
             // The worker only reads what the loop has prepared and adds to
             // `formatted`, which the loop reads after it has ended.
             if (!application->mirrors.empty() && !dm::target_known())
@@ -225,7 +225,7 @@ void System::roll_back(const std::string &why) {
     going_back_ = true; // what is taken down must not be started again
     workers_.run(
         "going back", format_seconds,
-        [application, path = config_path_] {
+        [application, path = paths_.config] {
             // The file first: from here on nobody starts what is taken down.
             if (application->previous)
                 config_file::write(path, *application->previous);

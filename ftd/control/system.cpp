@@ -19,6 +19,10 @@ namespace ft {
 namespace {
 
 constexpr unsigned read_seconds = 20;
+// Events come in storms; what they are about is looked at this often at most.
+constexpr std::uint64_t scan_ns = 100 * 1000000ULL;
+// Counters that are read many at a time come from one look at the kernel.
+constexpr std::uint64_t fresh_ns = 50 * 1000000ULL;
 
 std::vector<std::string> bond_ports(const KernelState &state) {
     std::vector<std::string> ports;
@@ -31,16 +35,17 @@ std::vector<std::string> bond_ports(const KernelState &state) {
 
 } // namespace
 
-System::System(sd_event *event, std::string config_path)
-    : event_(event), config_path_(std::move(config_path)), workers_(event) {}
+System::System(sd_event *event, Paths paths)
+    : event_(event), paths_(std::move(paths)), workers_(event) {}
 
 void System::start(Published published) {
     published_ = std::move(published);
     devices_ = std::make_unique<Devices>(event_, [this](bool modules) {
         if (modules)
             connect();
-        hardware_changed();
+        scan_soon();
     });
+    load_state();
     facts_.inventory = devices_->inventory();
     connect();
     try {
@@ -51,14 +56,40 @@ void System::start(Published published) {
     }
 }
 
+// At once if it is long ago that the hardware was looked at, else a little later.
+void System::scan_soon() {
+    const std::uint64_t now = boottime();
+    if (scan_timer_)
+        return;
+    if (now >= scanned_ + scan_ns) {
+        hardware_changed();
+        return;
+    }
+    sd_event_source *source = nullptr;
+    const int error = sd_event_add_time_relative(
+        event_, &source, CLOCK_BOOTTIME, (scanned_ + scan_ns - now) / 1000, 1000,
+        [](sd_event_source *, std::uint64_t, void *data) {
+            auto *self = static_cast<System *>(data);
+            self->scan_timer_.reset();
+            self->hardware_changed();
+            return 0;
+        },
+        this);
+    if (error < 0)
+        throw std::system_error(-error, std::generic_category(), "timer");
+    scan_timer_.reset(source);
+}
+
 void System::connect() {
     try {
         kernel_ = FtNetlink::open(event_, [this] {
-            const auto ports = bond_ports(facts_.kernel);
             refresh();
             // udev says nothing when a port leaves its bond, or comes.
-            if (bond_ports(facts_.kernel) != ports)
+            auto ports = bond_ports(facts_.kernel);
+            if (ports != ports_) {
                 facts_.inventory = devices_->inventory();
+                ports_ = std::move(ports);
+            }
             reconcile();
         });
     } catch (const std::system_error &error) {
@@ -82,6 +113,7 @@ void System::connect() {
 // What the kernel says now. If it says nothing any more ft_core is gone; the
 // client stays until the next connect(), since this may be called out of it.
 void System::refresh() {
+    refreshed_ = boottime();
     const bool was_loaded = facts_.kernel.loaded;
     facts_.kernel = {};
     if (!kernel_)
@@ -96,6 +128,8 @@ void System::refresh() {
 }
 
 void System::hardware_changed() {
+    scanned_ = boottime();
+    load_state();
     facts_.inventory = devices_->inventory();
     refresh();
     for (const ModuleConfig &module : facts_.config.modules) {
@@ -125,7 +159,7 @@ void System::hardware_changed() {
 void System::reload() {
     std::optional<std::string> text;
     try {
-        text = config_file::read(config_path_);
+        text = config_file::read(paths_.config);
         if (!text) {
             facts_.config_state = ConfigState::none;
             facts_.config_error.clear();
@@ -153,11 +187,11 @@ void System::reload() {
 std::string System::modules_refused(const std::system_error &error) const {
     return fmt::format("{}: the kernel refused the modules: {}; each bridge can be in one module "
                        "only, and none above or below another",
-                       config_path_, error.code().message());
+                       paths_.config, error.code().message());
 }
 
 void System::load(const std::string &text) {
-    Config config = parse_config(text, config_path_);
+    Config config = parse_config(text, paths_.config);
     std::swap(facts_.config, config);
     try {
         define_modules();
@@ -192,6 +226,15 @@ void System::define_modules() {
 
 void System::publish() {
     SystemView now = compose(facts_);
+    if (note_faults(now))
+        now = compose(facts_);
+    std::map<std::string, std::uint64_t> done;
+    for (const KernelPair &pair : facts_.kernel.pairs)
+        if (pair.type == FT_PAIR_MIRROR)
+            done[pair.name] = pair.sync_done;
+    now.ended = jobs_.update(now, done, boottime()).ended;
+    now.jobs = jobs_.all();
+    save_state();
     std::swap(view_, now);
     const SystemView &before = now;
     for (const auto &[pairs, old] : {std::make_pair(&view_.bonds, &before.bonds),
@@ -214,6 +257,7 @@ void System::publish() {
 }
 
 void System::reconcile() {
+    wake_ = never;
     for (auto entry = work_.begin(); entry != work_.end();) {
         const std::string &name = entry->first;
         const auto named = [&](const auto &pair) { return pair.name == name; };
@@ -236,6 +280,7 @@ void System::reconcile() {
             reconcile_mirror(mirror);
     }
     publish();
+    arm_wake();
     settle();
 }
 
@@ -380,7 +425,8 @@ void System::read_legs(const std::vector<std::string> &names, std::function<void
 }
 
 KernelPair System::progress(const std::string &mirror) {
-    refresh();
+    if (boottime() > refreshed_ + fresh_ns)
+        refresh();
     const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, mirror);
     return pair ? *pair : KernelPair{};
 }
@@ -428,8 +474,11 @@ void System::online_module(std::uint32_t id) {
     }
     const auto again = [&](const std::string &pair, const std::array<DevicePath, 2> &members) {
         for (std::size_t i = 0; i < 2; i++)
-            if (members[i].module == id)
+            if (members[i].module == id) {
                 work(pair).decided[i] = work(pair).used[i] = 0;
+                work(pair).again[i] = true;
+                facts_.faults.tried_again(members[i].str());
+            }
     };
     for (const BondConfig &bond : facts_.config.bonds)
         again(bond.name, bond.ports);

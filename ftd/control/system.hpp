@@ -27,16 +27,23 @@ namespace ft {
 // Called once when something asked for has ended; an error, or none.
 using Done = std::function<void(std::exception_ptr)>;
 
+struct Paths {
+    std::string config;
+    std::string state; // what ftd remembers of faults
+};
+
 class System {
   public:
     // `published(before, now)` for each change of the view.
     using Published = std::function<void(const SystemView &before, const SystemView &now)>;
 
-    System(sd_event *event, std::string config_path);
+    System(sd_event *event, Paths paths);
     void start(Published published);
+    // Nothing is lost that was decided: what is remembered goes to disk now.
+    void stop();
 
     const SystemView &view() const { return view_; }
-    const std::string &config_path() const { return config_path_; }
+    const std::string &config_path() const { return paths_.config; }
     // Resync counters of a mirror as they are now; all 0 if it does not run.
     KernelPair progress(const std::string &mirror);
 
@@ -50,6 +57,9 @@ class System {
     void start_alone(const std::string &mirror, Done done);
     void resolve(const std::string &mirror, const std::string &survivor, Done done);
     void replace(const std::string &mirror, const std::string &device, bool wipe, Done done);
+    void clear_fault(const std::string &device);
+    void cancel_job(std::uint32_t id, Done done);
+    void test_alert();
 
   private:
     struct Wish {
@@ -66,6 +76,7 @@ class System {
         std::array<std::uint64_t, 2> used{};
         Permission permission;
         std::array<ArrivalPermission, 2> arrival{};
+        std::array<bool, 2> again{}; // a person wants the member tried, whatever its past
         Handle<sd_event_source, sd_event_source_disable_unref> timer;
         bool waited = false; // mirror: degraded_wait_s is over
         bool tried = false;  // bond: making it was tried
@@ -77,6 +88,7 @@ class System {
 
     void connect();
     void refresh();
+    void scan_soon();
     void hardware_changed();
     void load(const std::string &text);
     void define_modules();
@@ -94,6 +106,15 @@ class System {
     void admit(const MirrorConfig &mirror, std::size_t number, const std::string &device,
                const ArrivalPlan &plan);
     void retry(const std::string &pair, unsigned seconds, bool waited);
+    bool may_return(const std::string &pair, std::size_t member, const std::string &device,
+                    bool last, const Finding &waiting);
+    bool return_is_due(const std::string &device);
+    void wake_at(std::uint64_t us);
+    void arm_wake();
+    void not_back(const std::string &pair, const std::string &device, ft_reason reason);
+    bool note_faults(const SystemView &view);
+    void load_state();
+    void save_state();
     void wish(const std::string &mirror, std::function<bool()> achieved, Done done);
 
     void finished(const std::string &pair, std::exception_ptr error);
@@ -114,7 +135,7 @@ class System {
     void roll_back(const std::string &why);
 
     sd_event *event_;
-    std::string config_path_;
+    Paths paths_;
     Published published_;
     Workers workers_;
     std::unique_ptr<Devices> devices_;
@@ -125,6 +146,16 @@ class System {
     std::map<std::uint32_t, bool> present_;
     std::shared_ptr<Application> application_;
     bool going_back_ = false;
+    Jobs jobs_;
+    std::vector<std::string> ports_; // of bonds, as they were when `inventory` was made
+    static constexpr std::uint64_t never = ~std::uint64_t{0};
+    std::uint64_t wake_ = never; // us since 1970
+    Handle<sd_event_source, sd_event_source_disable_unref> wake_timer_;
+    std::uint64_t refreshed_ = 0, scanned_ = 0; // CLOCK_BOOTTIME ns
+    Handle<sd_event_source, sd_event_source_disable_unref> scan_timer_, test_timer_;
+    FaultBook saved_faults_; // what the state file holds, or is about to
+    bool saving_ = false;
+    bool state_known_ = false; // the folder of the state file was there
 };
 
 } // namespace ft

@@ -45,14 +45,13 @@ std::vector<Alert> list_alerts(const SystemView &view) {
                               module.next_action, module.since});
     for (const FaultView &fault : view.faults)
         if (fault.given_up)
-            alerts.push_back({"device/" + fault.device, "warning",
-                              fmt::format("{} failed {} times and is kept out", fault.device,
-                                          fault.count),
-                              fmt::format("replace it, or try it again: \"ftctl fault clear {}\", "
-                                          "then \"ftctl module online {}\"",
-                                          fault.device,
-                                          fault.device.substr(0, fault.device.find('/'))),
-                              0});
+            alerts.push_back(
+                {"device/" + fault.device, "warning",
+                 fmt::format("{} failed {} times and is kept out", fault.device, fault.count),
+                 fmt::format("replace it, or try it again: \"ftctl fault clear {}\", "
+                             "then \"ftctl module online {}\"",
+                             fault.device, fault.device.substr(0, fault.device.find('/'))),
+                 0});
     return alerts;
 }
 

@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t netdev_name_max = 15;
 constexpr std::size_t bridges_max = 64;
 constexpr std::int64_t seconds_max = 10LL * 365 * 86400;
-constexpr std::array<std::string_view, 5> fault_keys = {
-    "restart", "mtbf_threshold_s", "minimum_count", "attempts", "retry_s"};
+constexpr std::array<std::string_view, 5> fault_keys = {"restart", "mtbf_threshold_s",
+                                                        "minimum_count", "attempts", "retry_s"};
 
 // Reads one file; every complaint says where in it.
 class Reader {
@@ -279,7 +279,7 @@ class Reader {
     }
 
     void policy(const toml::table &table, Config &config) const {
-        std::vector<std::string_view> known{"replace_blank", "return",     "give_up_limit",
+        std::vector<std::string_view> known{"replace_blank",  "return",     "give_up_limit",
                                             "give_up_span_s", "flap_limit", "flap_span_s"};
         known.insert(known.end(), fault_keys.begin(), fault_keys.end());
         only_keys(table, "[policy]", known);

@@ -88,11 +88,10 @@ void FaultBook::judge(Fault &fault, std::uint64_t now, const FaultPolicy &policy
     }
     // Many at once have a cause in common: a cable, a power supply, a driver. To
     // give them all up would leave nothing to go on with once that is cured.
-    const auto lately =
-        std::count_if(faults_.begin(), faults_.end(), [&](const auto &entry) {
-            const std::uint64_t at = entry.second.given_up;
-            return at && at + limits.give_up_span_s * second > now;
-        });
+    const auto lately = std::count_if(faults_.begin(), faults_.end(), [&](const auto &entry) {
+        const std::uint64_t at = entry.second.given_up;
+        return at && at + limits.give_up_span_s * second > now;
+    });
     if (out && static_cast<std::uint32_t>(lately) < limits.give_up)
         fault.given_up = now;
 }
@@ -128,6 +127,11 @@ void FaultBook::not_back(const std::string &device, ft_reason reason, std::uint6
     judge(fault, now, policy, limits);
 }
 
+void FaultBook::trying(const std::string &device) {
+    if (const auto found = faults_.find(device); found != faults_.end())
+        found->second.retry_at = 0;
+}
+
 void FaultBook::back(const std::string &device) {
     const auto found = faults_.find(device);
     if (found == faults_.end())
@@ -150,6 +154,10 @@ bool FaultBook::clear(const std::string &device) {
     found->second = {};
     found->second.seen = seen;
     return any;
+}
+
+void FaultBook::remember(const FaultBook &earlier) {
+    faults_.insert(earlier.faults_.begin(), earlier.faults_.end());
 }
 
 void FaultBook::keep_only(const std::vector<std::string> &devices) {
@@ -190,14 +198,10 @@ std::string FaultBook::write() const {
     using nlohmann::ordered_json;
     ordered_json faults = ordered_json::object();
     for (const auto &[device, fault] : faults_)
-        faults[device] = {{"count", fault.count},
-                          {"times", fault.times},
-                          {"reason", name(fault.reason)},
-                          {"seen", fault.seen},
-                          {"attempts", fault.attempts},
-                          {"retry_at", fault.retry_at},
-                          {"given_up", fault.given_up},
-                          {"losses", fault.losses}};
+        faults[device] = {{"count", fault.count},         {"times", fault.times},
+                          {"reason", name(fault.reason)}, {"seen", fault.seen},
+                          {"attempts", fault.attempts},   {"retry_at", fault.retry_at},
+                          {"given_up", fault.given_up},   {"losses", fault.losses}};
     return ordered_json{{"version", state_version}, {"faults", faults}}.dump(1) + "\n";
 }
 

@@ -35,10 +35,10 @@ struct FaultPolicy {
 
 // Bounds for the whole server, whatever the devices' own policies say.
 struct FaultLimits {
-    std::uint32_t give_up = 4;         // devices given up within ...
+    std::uint32_t give_up = 4;           // devices given up within ...
     std::uint32_t give_up_span_s = 3600; // ... so long; more at once is no fault of theirs
-    std::uint32_t flaps = 10;          // times a device may come and go within ...
-    std::uint32_t flap_span_s = 600;   // ... so long before it has to stay a while
+    std::uint32_t flaps = 10;            // times a device may come and go within ...
+    std::uint32_t flap_span_s = 600;     // ... so long before it has to stay a while
     bool operator==(const FaultLimits &) const = default;
 };
 
@@ -47,10 +47,10 @@ struct Fault {
     std::uint64_t count = 0;          // since it was cleared
     std::vector<std::uint64_t> times; // of the latest ones
     ft_reason reason = FT_REASON_NONE;
-    std::uint64_t seen = 0;           // of the latest that was told, cleared or not
-    std::uint32_t attempts = 0;       // returns that failed since it worked last
-    std::uint64_t retry_at = 0;       // 0: nothing is due
-    std::uint64_t given_up = 0;       // since when; 0: it is not
+    std::uint64_t seen = 0;            // of the latest that was told, cleared or not
+    std::uint32_t attempts = 0;        // returns that failed since it worked last
+    std::uint64_t retry_at = 0;        // 0: nothing is due
+    std::uint64_t given_up = 0;        // since when; 0: it is not
     std::vector<std::uint64_t> losses; // when it went away by no fault, the latest ones
     bool operator==(const Fault &) const = default;
 };
@@ -79,12 +79,16 @@ class FaultBook {
     // A device that was to be taken in again could not be.
     void not_back(const std::string &device, ft_reason reason, std::uint64_t now,
                   const FaultPolicy &policy, const FaultLimits &limits);
+    // A return begins: none is due until it has ended.
+    void trying(const std::string &device);
     // It carries its pair again.
     void back(const std::string &device);
     // A person tries it, or put another one there. Its past still counts.
     void tried_again(const std::string &device);
     // Its past is forgotten; that alone does not make it used. False: it has none.
     bool clear(const std::string &device);
+    // What an earlier ftd remembered of places of which nothing is known yet.
+    void remember(const FaultBook &earlier);
     // Another place's past is of no use when no pair has it any more.
     void keep_only(const std::vector<std::string> &devices);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ftd/model/view.hpp"
+
 namespace ft {
 
 namespace {

@@ -5,17 +5,16 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "ftd/model/view.hpp"
-
 namespace ft {
+
+struct SystemView;
 
 struct Job {
     std::uint32_t id = 0;
-    std::string kind;   // "RESYNC", "CLEAN_UP"
+    std::string kind; // "RESYNC", "CLEAN_UP"
     std::string mirror;
     std::uint64_t since = 0; // CLOCK_BOOTTIME ns, as all times here
     bool cancelled = false;  // a person has asked for its end
@@ -25,24 +24,24 @@ struct Job {
 };
 
 struct Progress {
-    std::uint64_t done = 0, total = 0;  // bytes
-    std::uint64_t rate = 0;             // bytes/s, 0: not known yet
-    std::uint64_t remaining_s = 0;      // of no use while `rate` is 0
+    std::uint64_t done = 0, total = 0; // bytes
+    std::uint64_t rate = 0;            // bytes/s, 0: not known yet
+    std::uint64_t remaining_s = 0;     // of no use while `rate` is 0
 };
 
 Progress progress_of(const Job &job, std::uint64_t done, std::uint64_t total, std::uint64_t now);
 
+struct EndedJob {
+    Job job;
+    std::string result; // "done", "cancelled", "failed"
+};
+
 class Jobs {
   public:
-    struct Ended {
-        Job job;
-        std::string result; // "done", "cancelled", "failed"
-    };
-
     // What began and ended since the last view. `done`: bytes, by mirror's name.
     struct Change {
         std::vector<std::uint32_t> begun;
-        std::vector<Ended> ended;
+        std::vector<EndedJob> ended;
     };
     Change update(const SystemView &view, const std::map<std::string, std::uint64_t> &done,
                   std::uint64_t now);

@@ -124,7 +124,8 @@ std::string member_action(ft_pair_type type, const MemberView &member, const Fau
     case FT_REASON_TX_STALLED:
         if (tried_again_by_itself(member, fault))
             return fmt::format("nothing yet: {} is tried again by itself", path);
-        return past(fault) + fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
+        return past(fault) +
+               fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
                            device, path, module);
     case FT_REASON_RECORD_FAILED:
         return fmt::format("replace the disk of {}; then stop what uses the mirror and assemble it "
@@ -174,8 +175,7 @@ class Composer {
         compose_system();
         view_.alerts = list_alerts(view_);
         if (facts_.test_alert)
-            view_.alerts.push_back({"test", "warning",
-                                    "a test: this is what an alert looks like",
+            view_.alerts.push_back({"test", "warning", "a test: this is what an alert looks like",
                                     "nothing; it ends by itself", facts_.test_alert});
         return std::move(view_);
     }

@@ -12,6 +12,7 @@
 
 #include "ftd/model/config.hpp"
 #include "ftd/model/inventory.hpp"
+#include "ftd/model/job.hpp"
 #include "ftd/model/kernel_state.hpp"
 #include "ftd/model/plan.hpp"
 
@@ -94,6 +95,8 @@ struct SystemView {
     std::map<std::string, PairView> bonds, mirrors;
     std::vector<FaultView> faults;
     std::vector<Alert> alerts;
+    std::map<std::uint32_t, Job> jobs;
+    std::vector<EndedJob> ended; // since the view before this one
 };
 
 // What ftd knows about a pair beyond the kernel: why it does not run, or why a

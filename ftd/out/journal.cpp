@@ -77,6 +77,36 @@ void refused(const std::string &pair, const std::string &next_action) {
                     nullptr);
 }
 
+void fault(const std::string &device, const std::string &pair, const Fault &fault) {
+    sd_journal_send("MESSAGE=%s: %s failed%s; fault %llu since it was cleared", pair.c_str(),
+                    device.c_str(), because(fault.reason).c_str(),
+                    static_cast<unsigned long long>(fault.count), "MESSAGE_ID=%s",
+                    names::message_fault, "PRIORITY=%i", LOG_WARNING, "FT_PAIR=%s", pair.c_str(),
+                    "FT_DEVICE=%s", device.c_str(), "FT_REASON=%s",
+                    std::string(name(fault.reason)).c_str(), nullptr);
+}
+
+void given_up(const std::string &device, const std::string &pair, const Fault &fault) {
+    sd_journal_send("MESSAGE=%s: %s failed %llu times and is kept out; next: replace it, or try it "
+                    "again: \"ftctl fault clear %s\", then \"ftctl module online %s\"",
+                    pair.c_str(), device.c_str(), static_cast<unsigned long long>(fault.count),
+                    device.c_str(), device.substr(0, device.find('/')).c_str(), "MESSAGE_ID=%s",
+                    names::message_given_up, "PRIORITY=%i", LOG_ERR, "FT_PAIR=%s", pair.c_str(),
+                    "FT_DEVICE=%s", device.c_str(), "FT_REASON=%s",
+                    std::string(name(fault.reason)).c_str(), nullptr);
+}
+
+void fault_cleared(const std::string &device) {
+    sd_journal_send("MESSAGE=the faults of %s are cleared", device.c_str(), "MESSAGE_ID=%s",
+                    names::message_fault_cleared, "PRIORITY=%i", LOG_NOTICE, "FT_DEVICE=%s",
+                    device.c_str(), nullptr);
+}
+
+void state_lost(const std::string &text) {
+    sd_journal_send("MESSAGE=%s", text.c_str(), "MESSAGE_ID=%s", names::message_state_lost,
+                    "PRIORITY=%i", LOG_ERR, nullptr);
+}
+
 void error(const std::string &text) {
     sd_journal_send("MESSAGE=%s", text.c_str(), "PRIORITY=%i", LOG_ERR, nullptr);
 }

@@ -13,6 +13,10 @@ void pair_state(const PairView &pair);
 void module_state(const ModuleView &module);
 void configuration(const SystemView &view);
 void refused(const std::string &pair, const std::string &next_action);
+void fault(const std::string &device, const std::string &pair, const Fault &fault);
+void given_up(const std::string &device, const std::string &pair, const Fault &fault);
+void fault_cleared(const std::string &device);
+void state_lost(const std::string &text);
 void error(const std::string &text);
 
 } // namespace ft::journal

@@ -116,8 +116,8 @@ TEST(Fault, LastSideIsNeverKeptOut) {
     fault(book, now, policy(ft::Restart::never));
     EXPECT_EQ(use(book, now + 3600 * s, true), Use::now);
     for (int i = 0; i < 40; i++)
-        book.lost("11/1", FT_REASON_REMOVED, now + static_cast<std::uint64_t>(i) * 10 * s,
-                  policy(), limits);
+        book.lost("11/1", FT_REASON_REMOVED, now + static_cast<std::uint64_t>(i) * 10 * s, policy(),
+                  limits);
     EXPECT_EQ(use(book, now + 400 * s, true), Use::now);
 }
 
@@ -190,6 +190,16 @@ TEST(Fault, OnlyConfiguredPlacesAreKept) {
     EXPECT_NE(book.find("11/1"), nullptr);
     book.keep_only({"10/1"});
     EXPECT_EQ(book.find("11/1"), nullptr);
+}
+
+TEST(Fault, WhatAnEarlierOneRemembered) {
+    ft::FaultBook earlier, book;
+    fault(earlier, now);
+    earlier.lost("10/1", FT_REASON_TIMEOUT, now, policy(), limits);
+    fault(book, now + 60 * s);
+    book.remember(earlier);
+    EXPECT_EQ(book.find("10/1")->count, 1U);
+    EXPECT_EQ(book.find("11/1")->seen, now + 60 * s);
 }
 
 TEST(Fault, WrittenIsReadBack) {

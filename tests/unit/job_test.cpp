@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <gtest/gtest.h>
 
-#include "ftd/model/job.hpp"
+#include "ftd/model/view.hpp"
 
 namespace {
 

@@ -17,7 +17,7 @@ constexpr std::uint64_t s = 1000000; // in microseconds
 
 struct Device {
     bool there = true, sound = true;
-    bool used = true;   // a member of its pair
+    bool used = true;    // a member of its pair
     bool current = true; // leg: holds all data
     ft_reason reason = FT_REASON_NONE;
     std::uint64_t since = 1;
@@ -124,12 +124,12 @@ class Server {
         facts_.kernel.pairs = {test::running(FT_PAIR_BOND, FT_PAIR_STATE_DUPLEX),
                                test::running(FT_PAIR_MIRROR, FT_PAIR_STATE_DUPLEX)};
         for (std::size_t m = 0; m < 2; m++)
-            facts_.kernel.modules.push_back({static_cast<std::uint32_t>(10 + m),
-                                             offline_[m] ? FT_MODULE_STATE_OFFLINE
-                                                         : FT_MODULE_STATE_ONLINE,
-                                             {},
-                                             FT_REASON_NONE,
-                                             1});
+            facts_.kernel.modules.push_back(
+                {static_cast<std::uint32_t>(10 + m),
+                 offline_[m] ? FT_MODULE_STATE_OFFLINE : FT_MODULE_STATE_ONLINE,
+                 {},
+                 FT_REASON_NONE,
+                 1});
         for (std::size_t p = 0; p < 2; p++) {
             unsigned good = 0;
             for (std::size_t m = 0; m < 2; m++) {
@@ -186,9 +186,9 @@ class Server {
             for (std::size_t m = 0; m < 2; m++)
                 if (!at(p, m).used && at(p, m).there && at(p, m).sound && !offline_[m] &&
                     at(p, 1 - m).used) {
-                    EXPECT_NE(facts_.faults.decide(path(p, m), now_, false, facts_.config.limits)
-                                  .use,
-                              Use::later)
+                    EXPECT_NE(
+                        facts_.faults.decide(path(p, m), now_, false, facts_.config.limits).use,
+                        Use::later)
                         << story;
                 }
     }

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+# Completion of ftctl for bash.
+
+_ftctl_objects()
+{
+	ftctl status --json 2>/dev/null | python3 -c '
+import json, sys
+try:
+    status = json.load(sys.stdin)
+except ValueError:
+    sys.exit()
+kind = sys.argv[1]
+if kind == "modules":
+    print(*(module["id"] for module in status["modules"]))
+elif kind == "devices":
+    print(*(member["device"] for pair in status["bonds"] + status["mirrors"]
+            for member in pair["members"]))
+elif kind == "jobs":
+    print(*(job["id"] for job in status["jobs"]))
+elif kind == "faults":
+    print(*(fault["device"] for fault in status["faults"]))
+else:
+    print(*(pair["name"] for pair in status[kind]))' "$1"
+}
+
+_ftctl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} sub=${COMP_WORDS[2]} words=
+
+	if [ "$COMP_CWORD" = 1 ]; then
+		words="status monitor wait module bond mirror setup reload config fault job alert
+			doctor metrics --help --version"
+	elif [ "$COMP_CWORD" = 2 ]; then
+		case $verb in
+		status) words=--json ;;
+		monitor) words=--json ;;
+		wait) words="--duplex --timeout" ;;
+		module) words="list show can-remove remove replace online" ;;
+		mirror) words="start resolve replace" ;;
+		setup) words="--yes --dry-run --wipe --replace-blank" ;;
+		config) words=check ;;
+		fault) words="list show clear" ;;
+		job) words="list cancel" ;;
+		alert) words="list test serve" ;;
+		metrics) words=--write ;;
+		doctor) words=--root ;;
+		esac
+	elif [ "$COMP_CWORD" = 3 ]; then
+		case $verb/$sub in
+		module/list) ;;
+		module/*) words=$(_ftctl_objects modules) ;;
+		bond/*) words=$(_ftctl_objects bonds) ;;
+		mirror/*) words=$(_ftctl_objects mirrors) ;;
+		fault/list | alert/list) words=--json ;;
+		fault/*) words=$(_ftctl_objects faults) ;;
+		job/cancel) words=$(_ftctl_objects jobs) ;;
+		config/check | metrics/--write) compopt -o default ;;
+		setup/--replace-blank) words="ask auto" ;;
+		esac
+	else
+		case $verb/$sub in
+		mirror/resolve | mirror/replace) words="$(_ftctl_objects devices) --wipe" ;;
+		module/remove) words=--force ;;
+		module/replace) words="--yes --use-blank --timeout" ;;
+		alert/serve) words="--hooks --repeat --limit" ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _ftctl ftctl
