@@ -20,8 +20,8 @@ export BUILD := $(build)
 # A check that stands alone is as thorough as one within `make check`.
 CHECKS := check-style check-unit check-bus check-fuzz check-model check-qemu
 
-.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench bench-powercut check $(CHECKS) \
-	check-kasan clean help deps-kmod deps-build
+.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench bench-powercut \
+	check $(CHECKS) check-coverage check-kasan clean help deps-kmod deps-build
 
 all: $(PARTS)
 
@@ -119,10 +119,12 @@ bench-powercut:
 check:
 	@$(top)/scripts/check $(CHECKS)
 
+## make check-coverage   which lines of ftd/model the unit tests run
+
 ## make check-kasan      the kernel modules' scenarios in a kernel with KASAN, lockdep and
 ##                       kmemleak, which is built first: ten minutes, once
 
-$(CHECKS) check-kasan:
+$(CHECKS) check-coverage check-kasan:
 	@$(top)/scripts/$@
 
 ## make clean            remove BUILD
