@@ -261,12 +261,14 @@ void Server::published(const SystemView &before, const SystemView &now) {
                 sd_bus_emit_interfaces_removed(bus_.get(), path_of(root, key).c_str(), interface,
                                                nullptr);
         for (const auto &[key, object] : current) {
-            const std::string path = path_of(root, key);
             const auto previous = old.find(key);
-            if (previous == old.end())
-                sd_bus_emit_object_added(bus_.get(), path.c_str());
-            else
-                changed(path, interface, changes(previous->second, object));
+            if (previous == old.end()) {
+                sd_bus_emit_object_added(bus_.get(), path_of(root, key).c_str());
+                continue;
+            }
+            const Changed names = changes(previous->second, object);
+            if (!names.empty())
+                changed(path_of(root, key), interface, names);
         }
     };
     differences(before.modules, now.modules, names::module_root, names::module, module_changes);

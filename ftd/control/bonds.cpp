@@ -30,7 +30,7 @@ void System::reconcile_bond(const BondConfig &bond) {
     std::string address = bond.address;
     bool none = true;
     for (std::size_t i = 0; i < 2; i++) {
-        const Nic *nic = find_nic(facts_.config, facts_.inventory, bond.ports[i]);
+        const Nic *nic = find_nic(facts_.inventory, bond.ports[i].str());
         if (!nic || nic->instance != state.decided[i])
             forget(bond.name, i);
         if (!nic || !module_usable(bond.ports[i].module))

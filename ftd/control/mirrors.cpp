@@ -32,7 +32,7 @@ void System::reconcile_mirror(const MirrorConfig &mirror) {
         return;
     std::array<const Disk *, 2> disks{};
     for (std::size_t i = 0; i < 2; i++) {
-        disks[i] = find_disk(facts_.config, facts_.inventory, mirror.legs[i]);
+        disks[i] = find_disk(facts_.inventory, mirror.legs[i].str());
         if (disks[i] && !module_usable(mirror.legs[i].module))
             disks[i] = nullptr;
         if ((disks[i] ? disks[i]->instance : nobody) != state.decided[i])
@@ -107,7 +107,7 @@ void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *,
         std::array<Leg, 2> found;
         bool same = true;
         for (std::size_t i = 0; i < 2; i++) {
-            now[i] = find_disk(facts_.config, facts_.inventory, mirror.legs[i]);
+            now[i] = find_disk(facts_.inventory, mirror.legs[i].str());
             same = same &&
                    (now[i] && module_usable(mirror.legs[i].module) ? now[i]->instance : nobody) ==
                        instances[i];
@@ -319,7 +319,7 @@ void System::replace(const std::string &name, const std::string &device, bool wi
     if (carries(pair->members[number].state))
         throw refused(fmt::format("the leg of {} is in use; take module {} out first", device,
                                   mirror.legs[number].module));
-    if (!find_disk(facts_.config, facts_.inventory, mirror.legs[number]))
+    if (!find_disk(facts_.inventory, mirror.legs[number].str()))
         throw refused(fmt::format("there is no disk at {}; put one in", device));
     if (work(name).busy)
         throw refused(name + " is being worked on just now; try again in a moment");

@@ -57,7 +57,7 @@ struct System::Application {
 void System::propose(
     std::optional<ReplaceBlank> replace_blank,
     std::function<void(std::exception_ptr, std::string config, std::string json)> done) {
-    facts_.inventory = devices_->inventory(); // nobody tells when a disk is mounted
+    scan(); // nobody tells when a disk is mounted
     std::vector<std::string> names;
     for (const Disk &disk : facts_.inventory.disks)
         names.push_back(disk.name);
@@ -76,6 +76,8 @@ void System::propose(
 void System::check(Application &application) const {
     need_kernel();
     const Config &config = application.config;
+    Inventory inventory = facts_.inventory;
+    place(inventory, config.modules);
     for (const MirrorConfig &mirror : config.mirrors) {
         if (const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, mirror.name)) {
             if (pair->uuid != mirror.uuid)
@@ -88,7 +90,7 @@ void System::check(Application &application) const {
         NewMirror made;
         made.config = mirror;
         for (std::size_t i = 0; i < 2; i++) {
-            const Disk *disk = find_disk(config, facts_.inventory, mirror.legs[i]);
+            const Disk *disk = find_disk(inventory, mirror.legs[i].str());
             if (!disk)
                 throw refused(fmt::format("{}: there is no disk at {}; put one in, or correct the "
                                           "path",
@@ -109,7 +111,7 @@ void System::check(Application &application) const {
                                       "that, or name the bond otherwise",
                                       bond.name));
         for (const DevicePath &port : bond.ports) {
-            const Nic *nic = find_nic(config, facts_.inventory, port);
+            const Nic *nic = find_nic(inventory, port.str());
             if (!nic)
                 throw refused(fmt::format("{}: there is no NIC at {}; put one in, or correct the "
                                           "path",
@@ -131,7 +133,7 @@ void System::apply(const std::string &text, bool wipe, Done done) {
     application->text = text;
     application->wipe = wipe;
     application->config = parse_config(text, "configuration");
-    facts_.inventory = devices_->inventory();
+    scan();
     application->done = std::move(done);
     check(*application);
     application->previous = config_file::read(paths_.config);

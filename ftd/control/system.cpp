@@ -46,7 +46,7 @@ void System::start(Published published) {
         scan_soon();
     });
     load_state();
-    facts_.inventory = devices_->inventory();
+    scan();
     connect();
     try {
         reload();
@@ -87,7 +87,7 @@ void System::connect() {
             // udev says nothing when a port leaves its bond, or comes.
             auto ports = bond_ports(facts_.kernel);
             if (ports != ports_) {
-                facts_.inventory = devices_->inventory();
+                scan();
                 ports_ = std::move(ports);
             }
             reconcile();
@@ -127,10 +127,15 @@ void System::refresh() {
     }
 }
 
+void System::scan() {
+    facts_.inventory = devices_->inventory();
+    place(facts_.inventory, facts_.config.modules);
+}
+
 void System::hardware_changed() {
     scanned_ = boottime();
     load_state();
-    facts_.inventory = devices_->inventory();
+    scan();
     refresh();
     for (const ModuleConfig &module : facts_.config.modules) {
         const bool present = module_present(module, facts_.inventory);
@@ -324,7 +329,7 @@ void System::finished(const std::string &pair, std::exception_ptr error) {
             journal::refused(pair, caught.what());
         }
     }
-    facts_.inventory = devices_->inventory();
+    scan();
     refresh();
     reconcile();
 }

@@ -88,6 +88,7 @@ class System {
 
     void connect();
     void refresh();
+    void scan();
     void scan_soon();
     void hardware_changed();
     void load(const std::string &text);

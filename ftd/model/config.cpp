@@ -581,6 +581,20 @@ bool is_name(const std::string &text, std::size_t max) {
     return plain && !text.empty() && text.size() <= max && text[0] != '.' && text[0] != '-';
 }
 
+void place(Inventory &inventory, const std::vector<ModuleConfig> &modules) {
+    const auto each = [&](auto &devices, auto &at) {
+        at.clear();
+        for (std::size_t i = 0; i < devices.size(); i++) {
+            const auto path = locate(modules, devices[i].chain);
+            devices[i].path = path ? path->str() : std::string();
+            if (path)
+                at.emplace(devices[i].path, i);
+        }
+    };
+    each(inventory.nics, inventory.nic_at);
+    each(inventory.disks, inventory.disk_at);
+}
+
 std::array<std::uint8_t, 16> uuid_bytes(const std::string &uuid) {
     std::array<std::uint8_t, 16> bytes{};
     std::size_t nibble = 0;

@@ -94,6 +94,8 @@ std::string write_config(const Config &config);
 
 // The place of a device below the modules' bridges; none if it is in no module.
 std::optional<DevicePath> locate(const std::vector<ModuleConfig> &modules, const PciChain &chain);
+// Once for all devices, so that nobody has to search: after each change of either.
+void place(Inventory &inventory, const std::vector<ModuleConfig> &modules);
 
 bool is_name(const std::string &text, std::size_t max);           // of a pair
 std::array<std::uint8_t, 16> uuid_bytes(const std::string &uuid); // of a valid one

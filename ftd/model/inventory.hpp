@@ -20,6 +20,7 @@ struct Bridge {
 
 struct Nic {
     PciChain chain;
+    std::string path;           // device path, empty: in no module, or not placed
     std::string name;           // "eth0"
     std::string address;        // permanent hardware address
     std::string master;         // netdev that it is enslaved to, empty: none
@@ -28,6 +29,7 @@ struct Nic {
 
 struct Disk {
     PciChain chain;
+    std::string path;           // device path, as above
     std::string name;           // "nvme0n1"
     std::uint64_t size = 0;     // bytes
     std::uint64_t instance = 0; // as above
@@ -35,6 +37,8 @@ struct Disk {
 };
 
 struct Inventory {
+    // By device path, as place() has found them.
+    std::map<std::string, std::size_t> nic_at, disk_at;
     std::vector<Bridge> bridges;
     std::vector<Nic> nics;
     std::vector<Disk> disks;

@@ -166,6 +166,11 @@ class Composer {
         for (auto *pairs : {&view_.bonds, &view_.mirrors})
             for (auto &[name, pair] : *pairs)
                 refine(pair);
+        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (const auto &[name, pair] : *pairs)
+                for (const MemberView &member : pair.members)
+                    if (!member.path.empty())
+                        pair_at_.emplace(member.path, name);
         for (const ModuleConfig &module : facts_.config.modules)
             view_.modules[module.id] = compose_module(module);
         for (auto *pairs : {&view_.bonds, &view_.mirrors})
@@ -337,15 +342,15 @@ class Composer {
     }
 
     void list_devices(ModuleView &module) const {
-        const auto add = [&](const PciChain &chain, const char *kind, const std::string &name) {
-            const auto path = locate(facts_.config.modules, chain);
-            if (path && path->module == module.id)
-                module.devices.push_back({path->str(), kind, name, pair_of(path->str())});
+        const std::string prefix = fmt::format("{}/", module.id);
+        const auto add = [&](const auto &devices, const char *kind) {
+            for (const auto &device : devices)
+                if (device.path.starts_with(prefix))
+                    module.devices.push_back(
+                        {device.path, kind, device.name, pair_of(device.path)});
         };
-        for (const Nic &nic : facts_.inventory.nics)
-            add(nic.chain, "nic", nic.name);
-        for (const Disk &disk : facts_.inventory.disks)
-            add(disk.chain, "disk", disk.name);
+        add(facts_.inventory.nics, "nic");
+        add(facts_.inventory.disks, "disk");
         std::sort(module.devices.begin(), module.devices.end(), [](const auto &a, const auto &b) {
             return std::tie(a.path, a.name) < std::tie(b.path, b.name);
         });
@@ -384,12 +389,11 @@ class Composer {
         if (module.state == FT_MODULE_STATE_OFFLINE || module.state == FT_MODULE_STATE_REMOVED)
             return;
         // What no pair protects is lost with the module.
+        const std::string prefix = fmt::format("{}/", module.id);
         for (const Disk &disk : facts_.inventory.disks) {
-            const auto path = locate(facts_.config.modules, disk.chain);
-            if (path && path->module == module.id && !disk.holder.empty() &&
-                pair_of(path->str()).empty())
+            if (disk.path.starts_with(prefix) && !disk.holder.empty() && pair_of(disk.path).empty())
                 module.blockers.push_back(
-                    fmt::format("the disk {} ({}) is in no pair and in use by {}", path->str(),
+                    fmt::format("the disk {} ({}) is in no pair and in use by {}", disk.path,
                                 disk.name, disk.holder));
         }
         each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
@@ -455,12 +459,11 @@ class Composer {
     }
 
     std::string device_at(ft_pair_type type, const std::string &text) const {
-        const auto path = DevicePath::parse(text);
         if (type == FT_PAIR_BOND) {
-            const Nic *nic = find_nic(facts_.config, facts_.inventory, *path);
+            const Nic *nic = find_nic(facts_.inventory, text);
             return nic ? nic->name : std::string();
         }
-        const Disk *disk = find_disk(facts_.config, facts_.inventory, *path);
+        const Disk *disk = find_disk(facts_.inventory, text);
         return disk ? disk->name : std::string();
     }
 
@@ -468,33 +471,21 @@ class Composer {
         const auto place = [&](const auto &devices) -> std::string {
             for (const auto &candidate : devices)
                 if (candidate.name == device)
-                    if (const auto path = locate(facts_.config.modules, candidate.chain))
-                        return path->str();
+                    return candidate.path;
             return {};
         };
         return type == FT_PAIR_BOND ? place(facts_.inventory.nics) : place(facts_.inventory.disks);
     }
 
     std::string pair_of(const std::string &path) const {
-        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
-            for (const auto &[name, pair] : *pairs)
-                if (pair.members[0].path == path || pair.members[1].path == path)
-                    return name;
-        return {};
+        const auto found = pair_at_.find(path);
+        return found == pair_at_.end() ? std::string() : found->second;
     }
 
     const Facts &facts_;
     SystemView view_;
+    std::map<std::string, std::string> pair_at_; // names of pairs by device path
 };
-
-template <typename Device>
-const Device *find_at(const Config &config, const std::vector<Device> &devices,
-                      const DevicePath &path) {
-    for (const Device &device : devices)
-        if (locate(config.modules, device.chain) == path)
-            return &device;
-    return nullptr;
-}
 
 } // namespace
 
@@ -508,12 +499,14 @@ bool module_present(const ModuleConfig &module, const Inventory &inventory) {
                        [&](const PciChain &chain) { return locate(only, chain).has_value(); });
 }
 
-const Nic *find_nic(const Config &config, const Inventory &inventory, const DevicePath &path) {
-    return find_at(config, inventory.nics, path);
+const Nic *find_nic(const Inventory &inventory, const std::string &path) {
+    const auto found = inventory.nic_at.find(path);
+    return found == inventory.nic_at.end() ? nullptr : &inventory.nics[found->second];
 }
 
-const Disk *find_disk(const Config &config, const Inventory &inventory, const DevicePath &path) {
-    return find_at(config, inventory.disks, path);
+const Disk *find_disk(const Inventory &inventory, const std::string &path) {
+    const auto found = inventory.disk_at.find(path);
+    return found == inventory.disk_at.end() ? nullptr : &inventory.disks[found->second];
 }
 
 const KernelModule *KernelState::module(std::uint32_t id) const {

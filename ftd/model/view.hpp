@@ -126,8 +126,8 @@ SystemView compose(const Facts &facts);
 // What is below the bridges of a module: true if any PCI function is.
 bool module_present(const ModuleConfig &module, const Inventory &inventory);
 
-// Device of the inventory at a place; nullptr: none.
-const Nic *find_nic(const Config &config, const Inventory &inventory, const DevicePath &path);
-const Disk *find_disk(const Config &config, const Inventory &inventory, const DevicePath &path);
+// Device of the inventory, which has been placed, at a device path; nullptr: none.
+const Nic *find_nic(const Inventory &inventory, const std::string &path);
+const Disk *find_disk(const Inventory &inventory, const std::string &path);
 
 } // namespace ft

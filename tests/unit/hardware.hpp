@@ -38,6 +38,9 @@ inline ft::Disk disk(const std::string &port, const std::string &function, const
     return disk;
 }
 
+inline const std::vector<ft::ModuleConfig> modules = {{10, {"0000:00:04.0"}},
+                                                      {11, {"0000:00:05.0"}}};
+
 inline ft::Inventory server() {
     ft::Inventory inventory;
     inventory.bridges = {{{"0000:00:04.0"}, "10"}, {{"0000:00:05.0"}, "11"}};
@@ -51,6 +54,7 @@ inline ft::Inventory server() {
         inventory.functions.push_back(nic.chain);
     for (const ft::Disk &disk : inventory.disks)
         inventory.functions.push_back(disk.chain);
+    ft::place(inventory, modules);
     return inventory;
 }
 
@@ -62,12 +66,13 @@ inline ft::Inventory half_server() {
     std::erase_if(inventory.functions, [](const ft::PciChain &chain) {
         return chain[0] == "0000:00:05.0" && chain.size() > 1;
     });
+    ft::place(inventory, modules);
     return inventory;
 }
 
 inline ft::Config config() {
     ft::Config config;
-    config.modules = {{10, {"0000:00:04.0"}}, {11, {"0000:00:05.0"}}};
+    config.modules = modules;
     ft::BondConfig bond;
     bond.name = "ftb0";
     bond.ports = {ft::DevicePath{10, "0"}, ft::DevicePath{11, "0"}};
