@@ -22,6 +22,7 @@ namespace {
 
 constexpr unsigned save_seconds = 30;
 constexpr unsigned cancel_seconds = 60;
+constexpr std::uint64_t longest_sleep_us = 3600 * 1000000ULL;
 constexpr std::uint64_t test_alert_us = 60 * 1000000ULL;
 
 std::uint64_t now_us() {
@@ -101,7 +102,9 @@ bool System::return_is_due(const std::string &device) {
     const Fault *fault = facts_.faults.find(device);
     if (!fault || !fault->retry_at)
         return false;
-    if (fault->retry_at <= now_us())
+    const std::uint64_t now = now_us();
+    // Longer than any wait is: the clock was set back.
+    if (fault->retry_at <= now || fault->retry_at > now + longest_sleep_us)
         return true;
     wake_at(fault->retry_at);
     return false;
@@ -119,7 +122,8 @@ void System::arm_wake() {
     const std::uint64_t now = now_us();
     sd_event_source *source = nullptr;
     const int error = sd_event_add_time_relative(
-        event_, &source, CLOCK_BOOTTIME, wake_ > now ? wake_ - now : 0, 0,
+        event_, &source, CLOCK_BOOTTIME, wake_ > now ? std::min(wake_ - now, longest_sleep_us) : 0,
+        0,
         [](sd_event_source *, std::uint64_t, void *data) {
             static_cast<System *>(data)->reconcile();
             return 0;
