@@ -36,7 +36,7 @@ _ftctl()
 		monitor) words=--json ;;
 		wait) words="--duplex --timeout" ;;
 		module) words="list show can-remove remove replace online" ;;
-		mirror) words="start resolve replace" ;;
+		mirror) words="create examine verify remove start resolve replace" ;;
 		setup) words="--yes --dry-run --wipe --replace-blank" ;;
 		config) words=check ;;
 		fault) words="list show clear" ;;
@@ -50,6 +50,8 @@ _ftctl()
 		module/list) ;;
 		module/*) words=$(_ftctl_objects modules) ;;
 		bond/*) words=$(_ftctl_objects bonds) ;;
+		mirror/examine | mirror/verify | mirror/remove) compopt -o default ;;
+		mirror/create) ;;
 		mirror/*) words=$(_ftctl_objects mirrors) ;;
 		fault/list | alert/list) words=--json ;;
 		fault/*) words=$(_ftctl_objects faults) ;;
@@ -59,6 +61,7 @@ _ftctl()
 		esac
 	else
 		case $verb/$sub in
+		mirror/create | mirror/examine | mirror/verify | mirror/remove) compopt -o default ;;
 		mirror/resolve | mirror/replace) words="$(_ftctl_objects devices) --wipe" ;;
 		module/remove) words=--force ;;
 		module/replace) words="--yes --use-blank --timeout" ;;
