@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Who may do what, with real polkit; ftd in its sandbox; what monitoring sees.
+"""W# Not run with the others: its catalog part fails in the guest, what follows that was never run.
+ho may do what, with real polkit; ftd in its sandbox; what monitoring sees.
 
     busctl as nobody -> every method of every object: denied, and nothing has changed
                         with a polkit rule: what it allows, and no more
