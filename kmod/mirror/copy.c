@@ -138,6 +138,7 @@ void ftm_copy_chunk(struct ftm_copy *c)
 	u8 src = c->turned ? c->dst : c->src;
 	u8 dst = !src;
 	u32 want = FTM_SYNC(src) | FTM_USE(dst);
+	bool lost;
 
 	/* Which legs are in use is one picture; and both stay while held. */
 	if (c->repair || c->turned)
@@ -155,9 +156,16 @@ void ftm_copy_chunk(struct ftm_copy *c)
 	to.sector = m->leg[dst].meta.data_offset + c->range.start;
 	to.count = from.count;
 	spin_lock_irq(&b->lock);
+	/* Not if a leg was lost meanwhile: it was abandoned before this. */
+	lost = (ftm_flags(m) & want) != want;
 	c->sent_at = jiffies;
-	c->sent = true;
+	c->sent = !lost;
 	spin_unlock_irq(&b->lock);
+	if (lost) {
+		ftm_leg_put(&m->leg[0]);
+		ftm_leg_put(&m->leg[1]);
+		goto out;
+	}
 	dm_kcopyd_copy(m->kcopyd, &from, 1, &to, 0, copied, c);
 	return;
 out:

@@ -6,7 +6,7 @@
 """
 from _mirror import TOOL, tool
 
-BLOCKS = 15360     # all of what is copied
+BLOCKS, BATCH = 15360, 8     # all of what is copied; one line for each batch
 
 boot(size="64M")
 tool()
@@ -23,11 +23,11 @@ sh("dmsetup message ftm0 0 join 1 /dev/mapper/leg1; "
 state = sh("dmsetup status ftm0").split()[3]
 expect(state == "SYNCING", f"the leg should hang during the resync, but the mirror is {state}")
 
-writer = start(f"ftwrite /dev/mapper/ftm0 --direct --shuffled --blocks {BLOCKS} --batch 8")
+writer = start(f"ftwrite /dev/mapper/ftm0 --direct --shuffled --blocks {BLOCKS} --batch {BATCH}")
 wait_for(lambda: sh("dmsetup status ftm0").split()[3] == "SIMPLEX", 60)
 acked = len(writer.lines)
 # Every block once more: whatever was being copied is among them.
-wait_for(lambda: len(writer.lines) > acked + BLOCKS + 64 or not writer.alive, 120)
+wait_for(lambda: len(writer.lines) > acked + BLOCKS // BATCH + 64 or not writer.alive, 120)
 expect(writer.alive, writer.text[-300:])
 writer.kill()
 writer.wait(check=False)
