@@ -322,21 +322,6 @@ static int write_verdict(struct ftm_io *io, u32 flags)
 	return SEND;
 }
 
-static unsigned int count_vecs(struct bio *bio)
-{
-	struct bvec_iter iter;
-	struct bio_vec bv;
-	unsigned int n = 0;
-
-	if (!bio_has_data(bio))
-		return 0;
-	if (likely(mp_bvec_iter_len(bio->bi_io_vec, bio->bi_iter) == bio->bi_iter.bi_size))
-		return 1;
-	bio_for_each_bvec(bv, bio, iter)
-		n++;
-	return n;
-}
-
 /*
  * A discard is sent as zeroes that may be unmapped: what a discard leaves behind is
  * anybody's guess, and another one on each leg.
@@ -396,12 +381,11 @@ static void io_send(struct ftm_io *io, bool enter)
 	struct ftm_bucket *b = io_bucket(io);
 	struct ftm_write *w = NULL;
 	struct ftm *m = io->m;
-	unsigned int l, n;
+	unsigned int l, n = io->vecs;
 	bool waited = false;
 	u32 flags, use = 0;
 	int what = SEND;
 
-	n = count_vecs(io->bio);
 	spin_lock_irq(&b->lock);
 	if (enter && io->held) {
 		struct ftm_region *r = &m->region[io->range.region];
@@ -575,7 +559,10 @@ int ftm_end_read(struct ftm_io *io, blk_status_t *status)
 	    !((ftm_flags(m) / FTM_SYNC(0)) & 3 & ~io->bad))
 		return DM_ENDIO_DONE;
 
-	/* The other leg has it. The bio as it came, for another try. */
+	/* The other leg has it. The bio as it came, for another try; the queue
+	 * below may have merged it with others.
+	 */
+	bio->bi_next = NULL;
 	bio->bi_iter = io->iter;
 	bio->bi_status = BLK_STS_OK;
 	atomic_set(&bio->__bi_remaining, 1);
@@ -617,6 +604,29 @@ static bool legs_zero(struct ftm *m)
 	return can;
 }
 
+/*
+ * Count the bvecs of a write. A caller's own array may have more of them than a bio
+ * of ours: then only what fits is taken now. Returns that many sectors.
+ */
+static unsigned int count_vecs(struct ftm_io *io, struct bio *bio)
+{
+	unsigned int bytes = 0;
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	io->vecs = 1;
+	if (likely(mp_bvec_iter_len(bio->bi_io_vec, bio->bi_iter) == bio->bi_iter.bi_size))
+		return bio_sectors(bio);
+	io->vecs = 0;
+	bio_for_each_bvec(bv, bio, iter) {
+		if (unlikely(io->vecs == BIO_MAX_VECS))
+			break;
+		io->vecs++;
+		bytes += bv.bv_len;
+	}
+	return bytes >> SECTOR_SHIFT;
+}
+
 int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 {
 	sector_t sector = dm_target_offset(m->ti, bio->bi_iter.bi_sector), room;
@@ -626,6 +636,7 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 	io->bio = bio;
 	io->range.end = 0;
 	io->range.copy = false;
+	io->vecs = 0;
 	io->pending = 0;
 	io->ok = 0;
 	io->bad = 0;
@@ -647,6 +658,13 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 		io->iter = bio->bi_iter;
 		return ftm_read_go(io, true);
 	case REQ_OP_WRITE:
+		room = count_vecs(io, bio);
+		if (unlikely(!room))
+			return DM_MAPIO_KILL;
+		if (unlikely(room < bio_sectors(bio))) {
+			dm_accept_partial_bio(bio, room);
+			io->range.end = sector + room;
+		}
 		io->held = true;
 		io_send(io, true);
 		return DM_MAPIO_SUBMITTED;

@@ -115,6 +115,7 @@ struct ftm_io {
 	struct ftm_write *write;	/* under the bucket's lock, while @pending */
 	unsigned long sent_at;	/* jiffies */
 	struct bvec_iter iter;	/* reads: as it came, for another try */
+	u16 vecs;		/* writes: how many bvecs */
 	u8 pending;		/* legs that have not answered */
 	u8 ok;			/* legs that answered well */
 	u8 leg;			/* reads: where it was sent */
