@@ -17,7 +17,9 @@
  *			 (default 5000, 0: wait for ever)
  *	resync_min <n>	 KiB/s that a resync is content with while there is other
  *			 I/O (default 32768)
- *	resync_max <n>	 KiB/s that it never goes beyond (default 0: no limit)
+ *	resync_max <n>	 KiB/s that it never goes beyond (default 0: no limit); both
+ *			 are a scrub's limits, too
+ *	prefer <0|1>	 read from this leg while it is in sync (default: from both)
  *
  * <length> must be the data_size of the superblocks. The legs are judged when
  * the table is loaded (a refusal is told in the kernel log and as EINVAL), and
@@ -45,8 +47,24 @@
  *				device is too small.
  *	timeout_ms <n>, resync_min <n>, resync_max <n>
  *				as the words of the table, from now on
+ *	prefer <leg|->		as the word of the table; "-": read from both
+ *	scrub check		read both legs while they are in use and compare
+ *				them, block by block of 4 KiB. What one leg cannot
+ *				read is rewritten from the other one. EBUSY: a
+ *				scrub runs already, or the legs are not both in
+ *				sync. A leg that is lost ends the scrub.
+ *	scrub repair		and make equal what differs: after the preferred
+ *				leg, or leg 0. Two legs alone cannot tell which of
+ *				them is right; legs over dm-integrity can: there
+ *				the wrong one is the one that cannot be read.
+ *	scrub stop		ENOENT: none runs
  *
- * Status (dmsetup status), version 1:
+ * Discards and write-zeroes go to both legs as zeroes that may be unmapped, so
+ * that both read the same afterwards; if a leg cannot write zeroes by itself, a
+ * discard does nothing.
+ *
+ * Status (dmsetup status). Fields are only ever appended; version 1 (target
+ * version 1.0):
  *
  *	<pair state> <reason>
  *	<leg 0: device or -> <member state> <reason>
@@ -54,6 +72,17 @@
  *	<dirty regions>/<regions> <resync bytes done>/<resync bytes to do>
  *	<bytes copied since start> <read repairs>
  *	<generation> <base>
+ *
+ * version 2 (target version 1.1):
+ *
+ *	<leg 0: failed reads> <failed writes> <blocks rewritten> <same of leg 1>
+ *	<scrub: idle, check or repair> <bytes done>/<bytes to do>
+ *	<blocks of 4 KiB that differed> <of these made equal> <unreadable blocks>
+ *
+ * The scrub's counts are those of the last one when it is idle. While one runs, the
+ * pair's reason is SCRUB, and its progress is that of the report to ft_core. What a
+ * leg has read and written, and how fast, the block layer counts for its device
+ * (/sys/class/block/DEVICE/stat).
  *
  * States and reasons are the names of the tables in ft.h; generations are 16
  * hexadecimal digits.
