@@ -57,6 +57,8 @@ bool is_fault(ft_reason reason) {
     case FT_REASON_NEWER_LEG:
     case FT_REASON_CLEAN_UP:
     case FT_REASON_FAILBACK:
+    case FT_REASON_SCRUB:
+    case FT_REASON_UNREADABLE:
     // What a port suffers ft_bond sees to by itself, and when it is over.
     case FT_REASON_PATH_DEAD:
     case FT_REASON_PATH_TX_DEAD:

@@ -53,6 +53,8 @@ bool needs_person(ft_reason reason) {
     case FT_REASON_STALE:
     case FT_REASON_CLEAN_UP:
     case FT_REASON_FAILBACK:
+    case FT_REASON_SCRUB:
+    case FT_REASON_UNREADABLE:
     case FT_REASON_PATH_DEAD:
     case FT_REASON_PATH_TX_DEAD:
     case FT_REASON_PATH_RX_DEAD:
@@ -98,8 +100,11 @@ std::string member_action(ft_pair_type type, const MemberView &member, const Fau
     case FT_REASON_RESYNC:
     case FT_REASON_CLEAN_UP:
     case FT_REASON_FAILBACK:
+    case FT_REASON_SCRUB:
     case FT_REASON_STALE:
         return {};
+    case FT_REASON_UNREADABLE:
+        return "write to what cannot be read, or restore it: the kernel log says where";
     case FT_REASON_NEVER_THERE:
     case FT_REASON_REMOVED:
         return path.empty()

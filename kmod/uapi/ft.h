@@ -72,7 +72,8 @@
 	X(PATH_TX_DEAD,  21, "port: its link is up, but what it sends does not arrive") \
 	X(PATH_RX_DEAD,  22, "port: its link is up, but it receives nothing") \
 	X(TX_STALLED,    23, "port: its transmit queue stands still") \
-	X(SCRUB,         24, "legs: both are read and compared")
+	X(SCRUB,         24, "legs: both are read and compared") \
+	X(UNREADABLE,    25, "leg: blocks that the other one lacks cannot be read")
 
 #define FT_ENUM_ROW_PAIR_TYPE(n, v, t)		FT_PAIR_##n = v,
 #define FT_ENUM_ROW_PAIR_STATE(n, v, t)		FT_PAIR_STATE_##n = v,
