@@ -31,6 +31,11 @@ static bool mark(struct ftm *m)
 			r->flags |= R_CAND;
 			any = true;
 		}
+		/* What was written may be readable again. */
+		if ((r->flags & R_UNREADABLE) && (r->flags & R_TOUCHED)) {
+			r->flags &= ~R_UNREADABLE;
+			atomic_dec(&m->n_unreadable);
+		}
 		r->flags &= ~R_TOUCHED;
 		spin_unlock_irq(&b->lock);
 		if (!(i & 0xffff))

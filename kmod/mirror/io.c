@@ -8,6 +8,8 @@
  */
 #include "mirror.h"
 
+#define PIECE_BYTES	4096U	/* of a read that no leg can answer as a whole */
+
 static void park(struct ftm *m, struct ftm_io *io, struct list_head *list, int what)
 {
 	unsigned long flags;
@@ -213,13 +215,14 @@ static void write_endio(struct bio *bio)
 	unsigned long irq;
 	u32 flags;
 
-	/* That a leg cannot write zeroes is no fault of it. */
+	/* That a leg cannot write zeroes is no fault of it. Else first the loss,
+	 * then the answer: so that it finds the record owed.
+	 */
 	if (unlikely(status) && bio_op(bio) == REQ_OP_WRITE_ZEROES &&
 	    (status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET))
 		status = BLK_STS_NOTSUPP;
-	/* First the loss, then the answer: so that it finds the record owed. */
 	else if (unlikely(status))
-		ftm_leg_error(m, l, status);
+		ftm_leg_error(m, l);
 	bio_uninit(bio);
 
 	spin_lock_irqsave(&b->lock, irq);
@@ -488,7 +491,8 @@ again:
 	if (unlikely(flags & FTM_SUSPECT)) {
 		spin_lock_irq(&b->lock);
 		rf = m->region[io->range.region].flags;
-		if ((rf & (R_COPY | R_FLUSH)) && !(rf & R_UNREADABLE)) {
+		/* What cannot be made equal cannot be read. */
+		if ((rf & R_FLUSH) || ((rf & R_COPY) && !(rf & R_UNREADABLE))) {
 			spin_unlock_irq(&b->lock);
 			spin_lock_irq(&m->lock);
 			list_add_tail(&io->list, &m->suspect);
@@ -497,8 +501,6 @@ again:
 			return DM_MAPIO_SUBMITTED;
 		}
 		spin_unlock_irq(&b->lock);
-		if (rf & R_UNREADABLE)
-			goto error;
 	}
 
 	sync = (flags / FTM_SYNC(0)) & 3 & ~io->bad;
@@ -506,7 +508,10 @@ again:
 		goto error;
 	if (sync == 3) {
 		/* A stream stays on its leg, all else goes to the idler one. */
-		if (m->leg[0].next_read == io->range.start)
+		l = READ_ONCE(m->prefer);
+		if (unlikely(l < FTM_LEGS))
+			;
+		else if (m->leg[0].next_read == io->range.start)
 			l = 0;
 		else if (m->leg[1].next_read == io->range.start)
 			l = 1;
@@ -542,7 +547,9 @@ int ftm_end_read(struct ftm_io *io, blk_status_t *status)
 	struct ftm *m = io->m;
 	struct bio *bio = io->bio;
 	unsigned int l = io->leg;
+	struct list_head *list;
 	unsigned long irq;
+	u8 sync;
 
 	if (!io->read || l == FTM_LEGS)		/* never sent to a leg as it is */
 		return DM_ENDIO_DONE;
@@ -550,14 +557,21 @@ int ftm_end_read(struct ftm_io *io, blk_status_t *status)
 	if (likely(!*status || *status == BLK_STS_AGAIN)) {
 		ftm_leg_put(&m->leg[l]);
 		if (unlikely(io->bad && !*status))
-			ftm_repair(io);
+			ftm_repair(m, io->range.start, io->range.end, io->bad >> 1);
 		return DM_ENDIO_DONE;
 	}
 	io->bad |= BIT(l);
+	atomic_inc(&m->leg[l].read_errors);
 	ftm_leg_put(&m->leg[l]);
-	if ((ftm_flags(m) & FTM_FAILED) ||
-	    !((ftm_flags(m) / FTM_SYNC(0)) & 3 & ~io->bad))
-		return DM_ENDIO_DONE;
+	sync = (ftm_flags(m) / FTM_SYNC(0)) & 3;
+	if (!sync || (sync & io->bad) == sync) {
+		/* Each may have failed at another place. */
+		if (sync != 3 || io->iter.bi_size <= PIECE_BYTES)
+			return DM_ENDIO_DONE;
+		list = &m->torn;
+	} else {
+		list = &m->retry;
+	}
 
 	/* The other leg has it. The bio as it came, for another try; the queue
 	 * below may have merged it with others.
@@ -567,10 +581,81 @@ int ftm_end_read(struct ftm_io *io, blk_status_t *status)
 	bio->bi_status = BLK_STS_OK;
 	atomic_set(&bio->__bi_remaining, 1);
 	spin_lock_irqsave(&m->lock, irq);
-	list_add_tail(&io->list, &m->retry);
+	list_add_tail(&io->list, list);
 	spin_unlock_irqrestore(&m->lock, irq);
-	ftm_wake(m);
+	if (list == &m->torn)
+		queue_work(m->wq, &m->reader);
+	else
+		ftm_wake(m);
 	return DM_ENDIO_INCOMPLETE;
+}
+
+/* Read a piece of @io from whichever leg has it. */
+static blk_status_t read_piece(struct ftm_io *io, struct bvec_iter iter, sector_t start)
+{
+	sector_t end = start + (iter.bi_size >> SECTOR_SHIFT);
+	blk_status_t status = BLK_STS_IOERR;
+	struct ftm *m = io->m;
+	unsigned int l;
+	struct bio bio;
+	int err;
+	u8 bad = 0;
+
+	for (l = 0; l < FTM_LEGS; l++) {
+		struct ftm_leg *leg = &m->leg[l];
+
+		if (!ftm_leg_get(leg, FTM_SYNC(l)))
+			continue;
+		err = bio_init_clone(leg->dev->bdev, &bio, io->bio, GFP_NOIO);
+		if (!err) {
+			bio.bi_opf &= ~(REQ_NOWAIT | REQ_POLLED | REQ_RAHEAD);
+			bio.bi_iter = iter;
+			bio.bi_iter.bi_sector = leg->meta.data_offset + start;
+			err = submit_bio_wait(&bio);
+			bio_uninit(&bio);
+		}
+		ftm_leg_put(leg);
+		if (!err) {
+			if (bad)
+				ftm_repair(m, start, end, bad >> 1);
+			return BLK_STS_OK;
+		}
+		status = errno_to_blk_status(err);
+		bad |= BIT(l);
+	}
+	return status;
+}
+
+/* Reads that each leg has failed somewhere, piece by piece. */
+void ftm_torn_work(struct work_struct *work)
+{
+	struct ftm *m = container_of(work, struct ftm, reader);
+	struct bvec_iter iter, piece;
+	blk_status_t status;
+	struct ftm_io *io;
+	sector_t sector;
+
+	for (;;) {
+		spin_lock_irq(&m->lock);
+		io = list_first_entry_or_null(&m->torn, struct ftm_io, list);
+		if (io)
+			list_del(&io->list);
+		spin_unlock_irq(&m->lock);
+		if (!io)
+			return;
+		sector = io->range.start;
+		status = BLK_STS_OK;
+		for (iter = io->iter; iter.bi_size && !status;) {
+			piece = iter;
+			piece.bi_size = min_t(unsigned int, iter.bi_size, PIECE_BYTES -
+					      ((sector << SECTOR_SHIFT) & (PIECE_BYTES - 1)));
+			status = read_piece(io, piece, sector);
+			sector += piece.bi_size >> SECTOR_SHIFT;
+			bio_advance_iter(io->bio, &iter, piece.bi_size);
+		}
+		io->bio->bi_status = status;
+		bio_endio(io->bio);
+	}
 }
 
 /* Start again what waited on one of the lists. Process context. */
@@ -701,12 +786,9 @@ static u8 late_legs(struct ftm_range *rg, unsigned long limit)
 	struct ftm_io *io;
 
 	if (rg->copy) {
-		/* A read and then a write, both large. Which of the legs hangs
-		 * is not known, but only the one copied to can be spared.
-		 */
 		c = container_of(rg, struct ftm_copy, range);
-		return c->sent && time_after(jiffies, c->sent_at + 2 * limit) ?
-			BIT(c->dst) : 0;
+		return c->pending && time_after(jiffies, c->sent_at + limit) ?
+			c->pending : 0;
 	}
 	io = container_of(rg, struct ftm_io, range);
 	return io->pending && time_after(jiffies, io->sent_at + limit) ? io->pending : 0;

@@ -37,11 +37,13 @@ static enum ft_pair_state state_locked(struct ftm *m, enum ft_reason *reason)
 		return FT_PAIR_STATE_BROKEN;
 	}
 	if ((flags & FTM_SYNC_ANY) == FTM_SYNC_ANY) {
-		*reason = flags & FTM_SUSPECT ? FT_REASON_CLEAN_UP : FT_REASON_NONE;
+		*reason = flags & FTM_SUSPECT ? FT_REASON_CLEAN_UP :
+			  m->scrub.mode ? FT_REASON_SCRUB : FT_REASON_NONE;
 		return FT_PAIR_STATE_DUPLEX;
 	}
 	if ((flags & FTM_USE_ANY) == FTM_USE_ANY) {
-		*reason = FT_REASON_RESYNC;
+		*reason = atomic_read(&m->n_unreadable) ? FT_REASON_UNREADABLE :
+							  FT_REASON_RESYNC;
 		return FT_PAIR_STATE_SYNCING;
 	}
 	l = flags & FTM_USE(0) ? 1 : 0;		/* the one that is not there */
@@ -75,6 +77,7 @@ static void fail_locked(struct ftm *m, enum ft_reason reason)
 	m->failed = reason;
 	ftm_set_flags(m, (m->flags & ~(FTM_USE_ANY | FTM_SYNC_ANY | FTM_SUSPECT)) |
 			  FTM_FAILED);
+	m->scrub.mode = FTM_SCRUB_IDLE;
 	set_bit(FTM_TODO_LOST, &m->todo);
 	set_bit(FTM_TODO_LOST1, &m->todo);
 	ftm_note_state(m);
@@ -136,6 +139,7 @@ bool ftm_leg_lost(struct ftm *m, unsigned int l, enum ft_reason reason)
 	}
 
 	flags &= ~(FTM_USE(l) | FTM_SYNC(l));
+	m->scrub.mode = FTM_SCRUB_IDLE;
 	/* If the survivor's superblock already says that it runs alone, nothing
 	 * is to be written [BASE_OVERWRITE].
 	 */
@@ -159,9 +163,10 @@ out:
 	return true;
 }
 
-/* A write or a flush failed on leg @l. Any context. */
-void ftm_leg_error(struct ftm *m, unsigned int l, blk_status_t status)
+/* A write failed on leg @l. Any context. */
+void ftm_leg_error(struct ftm *m, unsigned int l)
 {
+	atomic_inc(&m->leg[l].write_errors);
 	ftm_leg_lost(m, l, FT_REASON_IO_ERROR);
 }
 
@@ -260,11 +265,13 @@ static void report(struct ft_pair *pair, struct ft_pair_report *r)
 {
 	struct ftm *m = container_of(pair, struct ftm, pair);
 	u64 region = (u64)512 << m->region_shift, left;
+	u32 scrubbed;
 	unsigned int l;
 
 	spin_lock_irq(&m->lock);
 	r->state = state_locked(m, &r->reason);
 	r->since = m->since;
+	scrubbed = m->scrub.done;
 	for (l = 0; l < FTM_LEGS; l++) {
 		r->member[l].state = m->leg[l].state;
 		r->member[l].reason = m->leg[l].reason;
@@ -275,6 +282,10 @@ static void report(struct ft_pair *pair, struct ft_pair_report *r)
 	left = atomic_read(&m->n_copy) * region;
 	r->sync_total = m->sync_total;
 	r->sync_done = m->sync_total > left ? m->sync_total - left : 0;
+	if (r->reason == FT_REASON_SCRUB) {
+		r->sync_total = (u64)m->ti->len << SECTOR_SHIFT;
+		r->sync_done = min(r->sync_total, scrubbed * region);
+	}
 	r->sync_copied = atomic64_read(&m->sync_copied);
 }
 

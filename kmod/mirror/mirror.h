@@ -21,7 +21,6 @@
 
 #include <linux/bio.h>
 #include <linux/device-mapper.h>
-#include <linux/dm-kcopyd.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -37,7 +36,7 @@
 #define FTM_LEGS	2
 #define FTM_BUCKETS	64
 #define FTM_COPIES	4		/* regions copied at a time */
-#define FTM_COPY_SECTORS 1024U		/* 512 KiB: one job of kcopyd */
+#define FTM_COPY_SECTORS 1024U		/* 512 KiB: at most that much at a time */
 #define FTM_CLEAN_MS	2000U		/* a region idle so long is cleaned */
 #define FTM_FEW_VECS	4U		/* bvecs that a write has room for itself */
 #define FTM_SPARES	2U		/* that a bucket keeps */
@@ -69,7 +68,9 @@
 #define R_SETTLE	BIT(5)	/* ... a flush that covers it is under way */
 #define R_TOUCHED	BIT(6)	/* written since the cleaner looked last */
 #define R_CAND		BIT(7)	/* the cleaner wants to clear the bit */
-#define R_UNREADABLE	BIT(8)	/* no leg could be read: stays dirty */
+#define R_UNREADABLE	BIT(8)	/* some of it could not be read: stays dirty,
+				 * and is not copied before it is written to
+				 */
 #define R_AGAIN		BIT(9)	/* became different while it was being copied */
 #define R_DUR_ANY	(R_DUR(0) | R_DUR(1))
 
@@ -158,6 +159,8 @@ struct ftm_leg {
 	struct ft_leg_meta meta;	/* written by the worker under ftm::lock */
 	atomic_t outstanding;		/* requests sent and not ended */
 	sector_t next_read;		/* end of the last read: a hint, racy */
+	atomic_t read_errors, write_errors;
+	atomic_t rewritten;		/* blocks that it could not read */
 	/* under ftm::lock */
 	char name[FT_DEV_MAX], devt[16];
 	enum ft_member_state state;
@@ -167,21 +170,49 @@ struct ftm_leg {
 	bool cut;			/* ... that may not be used any more */
 };
 
-/* A copy of one region from leg to leg, chunk by chunk. */
+/* What a copy has to do with one of the legs. */
+struct ftm_half {
+	struct bio bio;
+	struct bio_vec *vec;		/* pages of our own, if it is read into them */
+	unsigned int pages;
+	blk_status_t status;
+};
+
+/* A copy of one region from leg to leg, or a comparison, chunk by chunk. */
 struct ftm_copy {
 	struct ftm_range range;		/* the chunk */
 	struct ftm *m;
 	struct list_head list;
+	struct work_struct work;	/* when what was sent has ended */
+	enum ftm_copy_what {
+		FTM_RESYNC,		/* a region that differs, or may */
+		FTM_REPAIR,		/* what the other leg could not read */
+		FTM_SCRUB,		/* read both and compare */
+	} what;
+	struct ftm_half half[FTM_LEGS];
 	sector_t end;			/* of the region */
-	u8 src, dst;
-	unsigned long sent_at;		/* jiffies */
-	bool sent;
+	sector_t fine;			/* up to here block by block: one is bad */
+	unsigned int chunk;		/* sectors that there are pages for */
+	unsigned int differ;		/* blocks of the chunk */
 	u32 join;			/* ftm::joins when it began */
-	bool repair;			/* rewrite what @dst could not read */
+	u32 run;			/* ftm_scrub::run when it began */
+	u8 src;
 	bool turned;			/* this chunk goes the other way */
-	bool given_up;			/* ... to a leg that was lost: its range
-					 * is free (bucket's lock)
-					 */
+	bool unreadable;		/* a block was left out */
+	bool writing;			/* else reading */
+	/* under the bucket's lock */
+	u8 sent, pending;		/* legs */
+	unsigned long sent_at;		/* jiffies */
+	bool abandoned;			/* a leg was lost: its range is free */
+};
+
+enum ftm_scrub_mode { FTM_SCRUB_IDLE, FTM_SCRUB_CHECK, FTM_SCRUB_REPAIR };
+
+struct ftm_scrub {
+	enum ftm_scrub_mode mode;
+	u32 run;			/* counts the scrubs */
+	u32 next, done;			/* regions */
+	u64 found, fixed, unreadable;	/* blocks */
 };
 
 /* What a message asks of the worker. */
@@ -202,6 +233,7 @@ struct ftm {
 	sector_t size;
 	unsigned int timeout_ms;
 	unsigned int resync_min, resync_max;	/* KiB/s, with and without other I/O */
+	unsigned int prefer;		/* leg to read from; FTM_LEGS: both */
 	bool start_alone;
 	int survivor;			/* -1, or the leg that stays */
 	bool assembled;
@@ -215,7 +247,7 @@ struct ftm {
 	unsigned long *dirty_block;	/* blocks to be written; the worker's */
 	struct ftm_bucket bucket[FTM_BUCKETS + 1];	/* the last: flushes */
 
-	spinlock_t lock;	/* from here to @request, and struct ftm_leg */
+	spinlock_t lock;	/* from here to @scrub, and struct ftm_leg */
 	u32 flags;
 	enum ft_reason failed;
 	u64 since;
@@ -226,11 +258,14 @@ struct ftm {
 	struct list_head parked;	/* answered; wait for the record */
 	struct list_head suspect;	/* reads that wait for a copy */
 	struct list_head retry;		/* reads for the other leg */
+	struct list_head torn;		/* reads that each leg has failed somewhere */
 	struct list_head repair;	/* struct ftm_copy */
 	struct ftm_request *request;
+	struct ftm_scrub scrub;
 
 	atomic_t n_copy;		/* regions with R_COPY */
 	atomic_t n_flush;		/* regions with R_FLUSH */
+	atomic_t n_unreadable;		/* regions with R_UNREADABLE */
 	atomic_t n_active;		/* copies under way */
 	u32 n_dirty;			/* bits set in the image; the worker's */
 	u32 cursor;			/* the copier's */
@@ -247,13 +282,12 @@ struct ftm {
 	int finish_differ;		/* ... a flush begun before does not count */
 	atomic64_t sync_copied;		/* bytes */
 	u64 sync_total;
-	atomic_t repaired;
 	bool stopping;
 
 	wait_queue_head_t wait;		/* metadata I/O, outstanding, records */
 	struct mutex message_lock;
 	struct workqueue_struct *meta_wq, *wq;
-	struct work_struct worker, copier, reaper, requeue;
+	struct work_struct worker, copier, reaper, requeue, reader;
 	struct delayed_work cleaner, watch, pace;
 	/* Writes to one leg and writes to both, and their bvecs: those that hang
 	 * in a leg that was given up are not what the survivor's wait for.
@@ -263,7 +297,7 @@ struct ftm {
 	struct ft_sb *sb;		/* for ftm_write_super(): no memory is no reason
 					 * to fail the mirror; the worker's
 					 */
-	struct dm_kcopyd_client *kcopyd;
+	mempool_t copy_pages, copy_vecs;
 };
 
 enum {				/* ftm::todo */
@@ -368,7 +402,6 @@ int ftm_end_read(struct ftm_io *io, blk_status_t *status);
 int ftm_write_pools(struct ftm *m);
 void ftm_write_pools_exit(struct ftm *m);
 void ftm_write_go(struct ftm_io *io);
-void ftm_flush_go(struct ftm_io *io);
 int ftm_read_go(struct ftm_io *io, bool mapping);
 void ftm_io_error(struct ftm_io *io, blk_status_t status);
 void ftm_io_answered(struct ftm_io *io);
@@ -376,6 +409,7 @@ void ftm_resubmit(struct list_head *list);
 void ftm_abandon(struct ftm *m, unsigned int l);
 void ftm_requeue_work(struct work_struct *work);
 void ftm_watch_work(struct work_struct *work);
+void ftm_torn_work(struct work_struct *work);
 
 /* region.c */
 bool ftm_range_enter(struct ftm_bucket *b, struct ftm_range *rg);
@@ -385,7 +419,7 @@ void ftm_regions_forget_copies(struct ftm *m);
 
 /* legs.c */
 bool ftm_leg_lost(struct ftm *m, unsigned int l, enum ft_reason reason);
-void ftm_leg_error(struct ftm *m, unsigned int l, blk_status_t status);
+void ftm_leg_error(struct ftm *m, unsigned int l);
 void ftm_fail(struct ftm *m, enum ft_reason reason);
 void ftm_leg_state(struct ftm_leg *leg, enum ft_member_state s, enum ft_reason r);
 int ftm_leg_attach(struct ftm *m, unsigned int l, const char *path);
@@ -419,11 +453,14 @@ int ftm_stop(struct ftm *m);
 void ftm_worker(struct work_struct *work);
 
 /* copy.c */
+int ftm_copy_pools(struct ftm *m);
+void ftm_copy_pools_exit(struct ftm *m);
+int ftm_scrub(struct ftm *m, enum ftm_scrub_mode mode);
 void ftm_copier_work(struct work_struct *work);
 void ftm_pace_work(struct work_struct *work);
 void ftm_copy_chunk(struct ftm_copy *c);
 bool ftm_copy_abandon(struct ftm_copy *c, unsigned int l);
-void ftm_repair(struct ftm_io *io);
+void ftm_repair(struct ftm *m, sector_t start, sector_t end, unsigned int bad);
 
 /* clean.c */
 void ftm_cleaner_work(struct work_struct *work);

@@ -120,6 +120,8 @@ void ftm_regions_forget_copies(struct ftm *m)
 			atomic_dec(&m->n_copy);
 		if (r->flags & R_FLUSH)
 			atomic_dec(&m->n_flush);
+		if (r->flags & R_UNREADABLE)
+			atomic_dec(&m->n_unreadable);
 		r->flags &= ~(R_COPY | R_FLUSH | R_SETTLE | R_UNREADABLE | R_AGAIN);
 		spin_unlock_irq(&b->lock);
 		if (!(i & 0xffff))

@@ -77,6 +77,14 @@ static int parse_words(struct ftm *m, unsigned int argc, char **argv)
 			n--;
 			continue;
 		}
+		if (n && !strcmp(word, "prefer")) {
+			if (parse_leg(dm_shift_arg(&as), &m->prefer)) {
+				ti->error = "prefer is 0 or 1";
+				return -EINVAL;
+			}
+			n--;
+			continue;
+		}
 		number = n ? tunable(m, word) : NULL;
 		if (number) {
 			if (kstrtouint(dm_shift_arg(&as), 10, number)) {
@@ -86,7 +94,7 @@ static int parse_words(struct ftm *m, unsigned int argc, char **argv)
 			n--;
 			continue;
 		}
-		ti->error = "Words: start_alone, survivor <0|1>, timeout_ms, resync_{min,max} <n>";
+		ti->error = "Words: start_alone, {survivor,prefer} <0|1>, timeout_ms, resync_{min,max} <n>";
 		return -EINVAL;
 	}
 	if (as.argc) {
@@ -98,8 +106,6 @@ static int parse_words(struct ftm *m, unsigned int argc, char **argv)
 
 static void ftm_free(struct ftm *m)
 {
-	if (m->kcopyd)
-		dm_kcopyd_client_destroy(m->kcopyd);
 	if (m->meta_wq)
 		destroy_workqueue(m->meta_wq);
 	if (m->wq)
@@ -107,6 +113,7 @@ static void ftm_free(struct ftm *m)
 	mempool_exit(&m->mios);
 	mempool_exit(&m->pages);
 	ftm_write_pools_exit(m);
+	ftm_copy_pools_exit(m);
 	kfree(m->sb);
 	kvfree(m->region);
 	kvfree(m->image);
@@ -126,6 +133,7 @@ static struct ftm *ftm_alloc(struct dm_target *ti)
 	m->ti = ti;
 	m->pair.type = FT_PAIR_MIRROR;
 	m->pair.ops = &ftm_pair_ops;
+	m->prefer = FTM_LEGS;
 	for (i = 0; i < ARRAY_SIZE(tunables); i++)
 		*tunable_at(m, i) = tunables[i].normal;
 	m->survivor = -1;
@@ -139,6 +147,7 @@ static struct ftm *ftm_alloc(struct dm_target *ti)
 	INIT_LIST_HEAD(&m->parked);
 	INIT_LIST_HEAD(&m->suspect);
 	INIT_LIST_HEAD(&m->retry);
+	INIT_LIST_HEAD(&m->torn);
 	INIT_LIST_HEAD(&m->repair);
 	for (i = 0; i <= FTM_BUCKETS; i++) {
 		spin_lock_init(&m->bucket[i].lock);
@@ -156,22 +165,18 @@ static struct ftm *ftm_alloc(struct dm_target *ti)
 	INIT_WORK(&m->copier, ftm_copier_work);
 	INIT_WORK(&m->reaper, ftm_reaper_work);
 	INIT_WORK(&m->requeue, ftm_requeue_work);
+	INIT_WORK(&m->reader, ftm_torn_work);
 	INIT_DELAYED_WORK(&m->cleaner, ftm_cleaner_work);
 	INIT_DELAYED_WORK(&m->watch, ftm_watch_work);
 	INIT_DELAYED_WORK(&m->pace, ftm_pace_work);
 
 	m->sb = kmalloc(sizeof(*m->sb), GFP_KERNEL);
-	if (!m->sb || ftm_meta_pools(m) || ftm_write_pools(m))
+	if (!m->sb || ftm_meta_pools(m) || ftm_write_pools(m) || ftm_copy_pools(m))
 		goto fail;
 	m->meta_wq = alloc_ordered_workqueue("ft_mirror_meta", WQ_MEM_RECLAIM | WQ_HIGHPRI);
 	m->wq = alloc_workqueue("ft_mirror", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!m->meta_wq || !m->wq)
 		goto fail;
-	m->kcopyd = dm_kcopyd_client_create(NULL);
-	if (IS_ERR(m->kcopyd)) {
-		m->kcopyd = NULL;
-		goto fail;
-	}
 	return m;
 fail:
 	ftm_free(m);
@@ -205,9 +210,6 @@ static void ftm_dtr(struct dm_target *ti)
 	/* A request that a hung leg has not ended lies in our memory. */
 	for (l = 0; l < FTM_LEGS; l++)
 		ftm_leg_wait_idle(&m->leg[l]);
-	if (m->kcopyd)
-		dm_kcopyd_client_destroy(m->kcopyd);	/* callbacks have ended */
-	m->kcopyd = NULL;
 	queue_work(m->wq, &m->requeue);		/* copies that wait, to give up */
 	wait_event(m->wait, !atomic_read(&m->n_active));
 	cancel_work_sync(&m->reaper);
@@ -215,6 +217,7 @@ static void ftm_dtr(struct dm_target *ti)
 	cancel_delayed_work_sync(&m->pace);
 	cancel_work_sync(&m->copier);
 	cancel_work_sync(&m->requeue);
+	cancel_work_sync(&m->reader);
 	cancel_delayed_work_sync(&m->cleaner);
 	cancel_delayed_work_sync(&m->watch);
 	list_for_each_entry_safe(c, next, &m->repair, list)
@@ -543,9 +546,10 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 		{ "resolve", FTM_RESOLVE },
 		{ "replace", FTM_REPLACE },
 	};
+	static const char * const scrub_modes[] = { "stop", "check", "repair" };
 	struct ftm *m = ti->private;
-	unsigned int i, l;
-	int err = -EINVAL;
+	int err = -EINVAL, i;
+	unsigned int l;
 
 	mutex_lock(&m->message_lock);
 	if (!m->assembled || m->suspended) {
@@ -556,6 +560,13 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 	} else if (argc == 2 && !strcmp(argv[0], "remove") &&
 		   !parse_leg(argv[1], &l)) {
 		err = remove_leg(m, l);
+	} else if (argc == 2 && !strcmp(argv[0], "prefer") &&
+		   (!strcmp(argv[1], "-") || !parse_leg(argv[1], &l))) {
+		WRITE_ONCE(m->prefer, *argv[1] == '-' ? FTM_LEGS : l);
+		err = 0;
+	} else if (argc == 2 && !strcmp(argv[0], "scrub") &&
+		   (i = match_string(scrub_modes, ARRAY_SIZE(scrub_modes), argv[1])) >= 0) {
+		err = ftm_scrub(m, i);
 	} else if (argc == 3 && !parse_leg(argv[1], &l)) {
 		for (i = 0; i < ARRAY_SIZE(adds); i++) {
 			struct ftm_request rq = { .what = adds[i].what, .leg = l };
@@ -566,7 +577,7 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 	}
 	mutex_unlock(&m->message_lock);
 	if (err == -EINVAL)
-		DMERR("%s: not remove <leg>, {join,resolve,replace} <leg> <device>, <tunable> <n>",
+		DMERR("%s: not remove <leg>, {join,resolve,replace} <leg> <device>, prefer <leg|->, scrub {check,repair,stop}, <tunable> <n>",
 		      m->pair.name);
 	return err;
 }
@@ -575,9 +586,11 @@ static void ftm_status(struct dm_target *ti, status_type_t type,
 		       unsigned int status_flags, char *result, unsigned int maxlen)
 {
 	struct ftm *m = ti->private;
+	static const char * const scrub_modes[] = { "idle", "check", "repair" };
 	struct ft_pair_report r = { };
-	struct ftm_leg *s;
 	unsigned int sz = 0, i, l, words;
+	struct ftm_scrub scrub;
+	struct ftm_leg *s;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
@@ -588,9 +601,22 @@ static void ftm_status(struct dm_target *ti, status_type_t type,
 			DMEMIT(" %s %s %s", r.member[l].dev[0] ? r.member[l].dev : "-",
 			       ft_member_state_name(r.member[l].state),
 			       ft_reason_name(r.member[l].reason));
-		DMEMIT(" %u/%u %llu/%llu %llu %d %016llx %016llx", m->n_dirty, m->regions,
+		DMEMIT(" %u/%u %llu/%llu %llu %u %016llx %016llx", m->n_dirty, m->regions,
 		       r.sync_done, r.sync_total, r.sync_copied,
-		       atomic_read(&m->repaired), s->meta.gen, s->meta.base);
+		       atomic_read(&m->leg[0].rewritten) + atomic_read(&m->leg[1].rewritten),
+		       s->meta.gen, s->meta.base);
+		for (l = 0; l < FTM_LEGS; l++)
+			DMEMIT(" %u %u %u", atomic_read(&m->leg[l].read_errors),
+			       atomic_read(&m->leg[l].write_errors),
+			       atomic_read(&m->leg[l].rewritten));
+		spin_lock_irq(&m->lock);
+		scrub = m->scrub;
+		spin_unlock_irq(&m->lock);
+		DMEMIT(" %s %llu/%llu %llu %llu %llu", scrub_modes[scrub.mode],
+		       min((u64)ti->len << SECTOR_SHIFT,
+			   (u64)scrub.done << (m->region_shift + SECTOR_SHIFT)),
+		       (u64)ti->len << SECTOR_SHIFT, scrub.found, scrub.fixed,
+		       scrub.unreadable);
 		break;
 	case STATUSTYPE_TABLE:
 		DMEMIT("%pUb", m->pair.uuid);
@@ -598,7 +624,8 @@ static void ftm_status(struct dm_target *ti, status_type_t type,
 		for (l = 0; l < FTM_LEGS; l++)
 			DMEMIT(" %s", m->leg[l].attached ? m->leg[l].devt : "-");
 		spin_unlock_irq(&m->lock);
-		words = m->start_alone + 2 * (m->survivor >= 0);
+		words = m->start_alone + 2 * (m->survivor >= 0) +
+			2 * (m->prefer < FTM_LEGS);
 		for (i = 0; i < ARRAY_SIZE(tunables); i++)
 			words += 2 * (*tunable_at(m, i) != tunables[i].normal);
 		if (words)
@@ -607,6 +634,8 @@ static void ftm_status(struct dm_target *ti, status_type_t type,
 			DMEMIT(" start_alone");
 		if (m->survivor >= 0)
 			DMEMIT(" survivor %d", m->survivor);
+		if (m->prefer < FTM_LEGS)
+			DMEMIT(" prefer %u", m->prefer);
 		for (i = 0; i < ARRAY_SIZE(tunables); i++)
 			if (*tunable_at(m, i) != tunables[i].normal)
 				DMEMIT(" %s %u", tunables[i].name, *tunable_at(m, i));
@@ -644,7 +673,7 @@ static void ftm_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 static struct target_type ftm_target = {
 	.name = FT_MIRROR_TARGET,
-	.version = { 1, 0, 0 },
+	.version = { 1, 1, 0 },
 	/* What must wait here waits on a list, not in the submitter. */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,

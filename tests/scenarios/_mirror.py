@@ -47,7 +47,8 @@ class Mirror:
         """The fields of dmsetup status, by name."""
         field = sh("dmsetup status ftm0").split()[3:]
         names = ("state reason dev0 state0 reason0 dev1 state1 reason1 dirty sync copied "
-                 "repaired gen base")
+                 "repaired gen base read_errors0 write_errors0 rewritten0 read_errors1 "
+                 "write_errors1 rewritten1 scrub scrubbed found fixed unreadable")
         return dict(zip(names.split(), field))
 
     def state(self):
