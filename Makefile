@@ -80,7 +80,8 @@ install-kmod-files:
 
 install-user: user
 	@DESTDIR=$(DESTDIR) cmake --install $(build)/user >/dev/null
-	@test -n "$(DESTDIR)" || systemctl daemon-reload
+	@test -n "$(DESTDIR)" || { systemctl daemon-reload && journalctl --update-catalog && \
+		udevadm control --reload; }
 
 ## make dkms-install     the kernel modules through DKMS: rebuilt with each new kernel
 dkms-install:
