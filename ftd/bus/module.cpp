@@ -90,17 +90,7 @@ const std::map<std::string, Method> &module_methods() {
 }
 
 Changed module_changes(const ModuleView &before, const ModuleView &now) {
-    Changed changed;
-    if (before.state != now.state)
-        changed.push_back("State");
-    if (before.requested != now.requested)
-        changed.push_back("RequestedState");
-    if (before.reason != now.reason)
-        changed.push_back("Reason");
-    if (before.since != now.since)
-        changed.push_back("Since");
-    if (before.next_action != now.next_action)
-        changed.push_back("NextAction");
+    Changed changed = state_changes(before, now);
     if (before.bridges != now.bridges)
         changed.push_back("Bridges");
     if (before.devices != now.devices)

@@ -26,6 +26,23 @@ const Job *job_at(const System &system, const char *path);
 
 using Changed = std::vector<const char *>; // names of properties
 
+// What modules and pairs have in common.
+template <typename View>
+Changed state_changes(const View &before, const View &now) {
+    Changed changed;
+    if (before.state != now.state)
+        changed.push_back("State");
+    if (before.requested != now.requested)
+        changed.push_back("RequestedState");
+    if (before.reason != now.reason)
+        changed.push_back("Reason");
+    if (before.since != now.since)
+        changed.push_back("Since");
+    if (before.next_action != now.next_action)
+        changed.push_back("NextAction");
+    return changed;
+}
+
 extern const sd_bus_vtable manager_vtable[], module_vtable[], bond_vtable[], mirror_vtable[],
     job_vtable[];
 

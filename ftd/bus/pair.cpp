@@ -15,17 +15,7 @@ int append_members(sd_bus_message *reply, const PairView &pair) {
 }
 
 Changed pair_changes(const PairView &before, const PairView &now) {
-    Changed changed;
-    if (before.state != now.state)
-        changed.push_back("State");
-    if (before.requested != now.requested)
-        changed.push_back("RequestedState");
-    if (before.reason != now.reason)
-        changed.push_back("Reason");
-    if (before.since != now.since)
-        changed.push_back("Since");
-    if (before.next_action != now.next_action)
-        changed.push_back("NextAction");
+    Changed changed = state_changes(before, now);
     if (before.members != now.members)
         changed.push_back("Members");
     return changed;

@@ -2,6 +2,7 @@
 #include "ftd/model/fault.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -18,12 +19,27 @@ constexpr std::size_t kept_times = 32;
 constexpr std::uint64_t longest_wait_s = 600;
 // Two clocks and a restart of ftd lie between an event and the one told again.
 constexpr std::uint64_t same = 2 * second;
-constexpr int state_version = 1;
+constexpr std::uint64_t state_version = 1;
 
 void add(std::vector<std::uint64_t> &times, std::uint64_t when) {
     times.push_back(when);
     if (times.size() > kept_times)
         times.erase(times.begin());
+}
+
+// The library would make a whole number of anything that is a number.
+std::uint64_t whole(const nlohmann::json &value,
+                    std::uint64_t max = std::numeric_limits<std::uint64_t>::max()) {
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > max)
+        throw std::runtime_error("a number that cannot be");
+    return value.get<std::uint64_t>();
+}
+
+std::vector<std::uint64_t> list(const nlohmann::json &values) {
+    std::vector<std::uint64_t> result;
+    for (const nlohmann::json &value : values)
+        result.push_back(whole(value));
+    return result;
 }
 
 std::uint64_t doubled(std::uint64_t seconds, std::size_t times) {
@@ -34,12 +50,20 @@ std::uint64_t doubled(std::uint64_t seconds, std::size_t times) {
 
 } // namespace
 
-bool is_fault(ft_reason reason) {
+Cure cure_of(ft_reason reason) {
     switch (reason) {
     case FT_REASON_IO_ERROR:
     case FT_REASON_TIMEOUT:
     case FT_REASON_RECORD_FAILED:
-        return true;
+        return Cure::repair;
+    case FT_REASON_SPLIT_BRAIN:
+    case FT_REASON_FOREIGN:
+    case FT_REASON_BLANK:
+    case FT_REASON_DAMAGED:
+    case FT_REASON_INCONSISTENT:
+    case FT_REASON_NEWER_LEG:
+    case FT_REASON_TX_STALLED:
+        return Cure::person;
     case FT_REASON_NONE:
     case FT_REASON_NEVER_THERE:
     case FT_REASON_REMOVED:
@@ -49,12 +73,6 @@ bool is_fault(ft_reason reason) {
     case FT_REASON_ADMIN_DOWN:
     case FT_REASON_RESYNC:
     case FT_REASON_STALE:
-    case FT_REASON_SPLIT_BRAIN:
-    case FT_REASON_FOREIGN:
-    case FT_REASON_BLANK:
-    case FT_REASON_DAMAGED:
-    case FT_REASON_INCONSISTENT:
-    case FT_REASON_NEWER_LEG:
     case FT_REASON_CLEAN_UP:
     case FT_REASON_FAILBACK:
     case FT_REASON_SCRUB:
@@ -63,10 +81,13 @@ bool is_fault(ft_reason reason) {
     case FT_REASON_PATH_DEAD:
     case FT_REASON_PATH_TX_DEAD:
     case FT_REASON_PATH_RX_DEAD:
-    case FT_REASON_TX_STALLED:
-        return false;
+        return Cure::none;
     }
-    return false;
+    return Cure::person; // a reason that a newer kernel module knows
+}
+
+bool is_fault(ft_reason reason) {
+    return cure_of(reason) == Cure::repair;
 }
 
 std::optional<std::uint64_t> mtbf_s(const Fault &fault) {
@@ -215,21 +236,21 @@ std::string FaultBook::write() const {
 FaultBook FaultBook::parse(const std::string &text) try {
     using nlohmann::json;
     const json root = json::parse(text);
-    if (root.at("version").get<int>() != state_version)
-        throw std::runtime_error(
-            fmt::format("version {} is not known", root.at("version").get<int>()));
+    if (const std::uint64_t version = whole(root.at("version")); version != state_version)
+        throw std::runtime_error(fmt::format("version {} is not known", version));
     FaultBook book;
     for (const auto &[device, entry] : root.at("faults").items()) {
         if (!DevicePath::parse(device))
             throw std::runtime_error("\"" + device + "\" is no device path");
         Fault fault;
-        fault.count = entry.at("count").get<std::uint64_t>();
-        fault.times = entry.at("times").get<std::vector<std::uint64_t>>();
-        fault.seen = entry.at("seen").get<std::uint64_t>();
-        fault.attempts = entry.at("attempts").get<std::uint32_t>();
-        fault.retry_at = entry.at("retry_at").get<std::uint64_t>();
-        fault.given_up = entry.at("given_up").get<std::uint64_t>();
-        fault.losses = entry.at("losses").get<std::vector<std::uint64_t>>();
+        fault.count = whole(entry.at("count"));
+        fault.times = list(entry.at("times"));
+        fault.seen = whole(entry.at("seen"));
+        fault.attempts = static_cast<std::uint32_t>(
+            whole(entry.at("attempts"), std::numeric_limits<std::uint32_t>::max()));
+        fault.retry_at = whole(entry.at("retry_at"));
+        fault.given_up = whole(entry.at("given_up"));
+        fault.losses = list(entry.at("losses"));
         const auto reason = reason_of(entry.at("reason").get<std::string>());
         if (!reason)
             throw std::runtime_error("a reason that is not known");

@@ -58,7 +58,15 @@ struct Fault {
 // Mean seconds between the faults; none: fewer than two.
 std::optional<std::uint64_t> mtbf_s(const Fault &fault);
 
-// A fault of the device itself; else it was pulled, cut off, or is only old.
+// What a member that is lost for this reason needs before it can be used again.
+enum class Cure {
+    none,   // nothing: it was somebody's wish, or passes by itself
+    person, // a person must look, and decide
+    repair, // the device itself failed
+};
+Cure cure_of(ft_reason reason);
+
+// A fault of the device itself.
 bool is_fault(ft_reason reason);
 
 class FaultBook {

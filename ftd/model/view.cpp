@@ -28,43 +28,6 @@ bool good(ft_member_state state) {
     return false;
 }
 
-// Found wrong with a device that is there, by nobody's wish, and not cured by
-// itself: a person must act.
-bool needs_person(ft_reason reason) {
-    switch (reason) {
-    case FT_REASON_IO_ERROR:
-    case FT_REASON_TIMEOUT:
-    case FT_REASON_SPLIT_BRAIN:
-    case FT_REASON_FOREIGN:
-    case FT_REASON_BLANK:
-    case FT_REASON_DAMAGED:
-    case FT_REASON_INCONSISTENT:
-    case FT_REASON_RECORD_FAILED:
-    case FT_REASON_NEWER_LEG:
-        return true;
-    case FT_REASON_NONE:
-    case FT_REASON_NEVER_THERE:
-    case FT_REASON_REMOVED:
-    case FT_REASON_ISOLATED:
-    case FT_REASON_OPERATOR:
-    case FT_REASON_LINK_DOWN:
-    case FT_REASON_ADMIN_DOWN:
-    case FT_REASON_RESYNC:
-    case FT_REASON_STALE:
-    case FT_REASON_CLEAN_UP:
-    case FT_REASON_FAILBACK:
-    case FT_REASON_SCRUB:
-    case FT_REASON_UNREADABLE:
-    case FT_REASON_PATH_DEAD:
-    case FT_REASON_PATH_TX_DEAD:
-    case FT_REASON_PATH_RX_DEAD:
-        return false;
-    case FT_REASON_TX_STALLED:
-        return true;
-    }
-    return true; // a reason that a newer kernel module knows
-}
-
 std::string module_of(const MemberView &member) {
     return member.path.substr(0, member.path.find('/'));
 }
@@ -331,7 +294,7 @@ class Composer {
     void judge_members(ModuleView &module) const {
         each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
             const MemberView &member = pair.members[i];
-            if (!good(member.state) && needs_person(member.reason) &&
+            if (!good(member.state) && cure_of(member.reason) != Cure::none &&
                 !tried_again_by_itself(member, facts_.faults.find(member.path))) {
                 module.state = FT_MODULE_STATE_BROKEN;
                 module.reason = member.reason;
