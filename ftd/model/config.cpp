@@ -7,10 +7,29 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
 
 #include "ftd/common/error.hpp"
+
+// The parser asserts what some malformed texts, "[@", break: in a release build it
+// would go on as if they did not. An exception, in every build, is what is wanted.
+namespace {
+struct Unparsable {};
+} // namespace
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(expression) ((expression) ? void() : throw Unparsable())
+#define TOML_HEADER_ONLY 1
+// Where a function must not throw, as before: the end.
+#pragma GCC diagnostic push
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Wexceptions"
+#else
+#pragma GCC diagnostic ignored "-Wterminate"
+#endif
+#include <toml++/toml.h>
+#pragma GCC diagnostic pop
+#pragma pop_macro("NDEBUG")
+
 #include "kmod/uapi/ft.h"
 
 namespace ft {
@@ -390,6 +409,31 @@ std::string_view name(Failback failback) {
     return "never";
 }
 
+bool unparsable(std::string_view text) {
+    try {
+        const auto ignored = toml::parse(text);
+    } catch (const toml::parse_error &) {
+        // Its end is missing, or something after what is looked for is wrong.
+    } catch (const Unparsable &) {
+        return true;
+    }
+    return false;
+}
+
+// The line that the parser stumbles over: what begins with all before it does so, too.
+toml::source_region unparsable_at(const std::string &text) {
+    std::vector<std::size_t> ends;
+    for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
+        ends.push_back(at);
+    ends.push_back(text.size());
+    const auto first = std::partition_point(ends.begin(), ends.end(), [&](std::size_t end) {
+        return !unparsable(std::string_view(text).substr(0, end));
+    });
+    toml::source_region where;
+    where.begin.line = static_cast<toml::source_index>(first - ends.begin() + 1);
+    return where;
+}
+
 } // namespace
 
 std::optional<DevicePath> DevicePath::parse(const std::string &text) {
@@ -480,11 +524,18 @@ const FaultPolicy &Config::faults_of(const std::string &device) const {
 Config parse_config(const std::string &text, const std::string &file) {
     Reader reader(file);
     toml::table root;
+    // Outside comments nothing here is other than ASCII, and not all that is Unicode is
+    // safe with the parser.
+    std::string ascii = text;
+    std::replace_if(
+        ascii.begin(), ascii.end(), [](char c) { return c & 0x80; }, '?');
     try {
-        root = toml::parse(text, file);
+        root = toml::parse(ascii, file);
     } catch (const toml::parse_error &error) {
         reader.complain(error.source(),
                         fmt::format("not readable as TOML: {}", error.description()));
+    } catch (const Unparsable &) {
+        reader.complain(unparsable_at(ascii), "not readable as TOML");
     }
     reader.only_keys(root, "the file", {"module", "bond", "mirror", "device", "policy"});
 

@@ -42,6 +42,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, BadConfig,
     testing::Values(
         Bad{"NotToml", "[[module\n", 1, "not readable as TOML"},
+        Bad{"WhatItsParserAsserts", "\n[policy]\nx = \"\"\"\n\"\"\"\n[@]\n", 5,
+            "not readable as TOML"},
         Bad{"UnknownTable", "[modul]\n", 1,
             "unknown key \"modul\" in the file; known here: module"},
         Bad{"UnknownKey", "[[module]]\nid = 1\nbridge = []\n", 3, "unknown key \"bridge\""},
