@@ -30,10 +30,15 @@ void ftm_copy_pools_exit(struct ftm *m)
 	mempool_exit(&m->copy_vecs);
 }
 
+static struct ftm_half *half_of(struct ftm_copy *c, unsigned int l)
+{
+	return l ? &c->half1 : &c->half0;
+}
+
 /* One page at least; who wants more takes what is free. */
 static void half_get(struct ftm_copy *c, unsigned int l, unsigned int pages)
 {
-	struct ftm_half *h = &c->half[l];
+	struct ftm_half *h = half_of(c, l);
 	struct page *page;
 
 	h->vec = mempool_alloc(&c->m->copy_vecs, GFP_NOIO);
@@ -50,7 +55,7 @@ static void half_get(struct ftm_copy *c, unsigned int l, unsigned int pages)
 
 static void half_put(struct ftm_copy *c, unsigned int l)
 {
-	struct ftm_half *h = &c->half[l];
+	struct ftm_half *h = half_of(c, l);
 
 	if (!h->vec)
 		return;
@@ -183,11 +188,11 @@ static void half_endio(struct bio *bio)
 {
 	struct ftm_copy *c = bio->bi_private;
 	struct ftm_bucket *b = ftm_bucket(c->m, c->range.region);
-	unsigned int l = bio == &c->half[1].bio;
+	unsigned int l = bio == &c->half1.bio;
 	struct ftm_leg *leg = &c->m->leg[l];
 	unsigned long irq;
 
-	c->half[l].status = bio->bi_status;
+	half_of(c, l)->status = bio->bi_status;
 	bio_uninit(bio);
 	spin_lock_irqsave(&b->lock, irq);
 	c->pending &= ~BIT(l);
@@ -235,11 +240,11 @@ static bool send(struct ftm_copy *c, u8 legs, struct ftm_half *from, blk_opf_t o
 
 	for (l = 0; l < FTM_LEGS; l++) {
 		struct ftm_leg *leg = &m->leg[l];
-		struct bio *bio = &c->half[l].bio;
+		struct bio *bio = &half_of(c, l)->bio;
 
 		if (!(legs & BIT(l)))
 			continue;
-		bio_init(bio, leg->dev->bdev, (from ?: &c->half[l])->vec, COPY_PAGES, opf);
+		bio_init(bio, leg->dev->bdev, (from ?: half_of(c, l))->vec, COPY_PAGES, opf);
 		bio->bi_vcnt = DIV_ROUND_UP(sectors, PAGE_SIZE >> SECTOR_SHIFT);
 		bio->bi_iter.bi_sector = leg->meta.data_offset + c->range.start;
 		bio->bi_iter.bi_size = sectors << SECTOR_SHIFT;
@@ -251,7 +256,7 @@ static bool send(struct ftm_copy *c, u8 legs, struct ftm_half *from, blk_opf_t o
 		if (!(legs & BIT(l)))
 			continue;
 		legs &= ~BIT(l);
-		submit_bio(&c->half[l].bio);
+		submit_bio(&half_of(c, l)->bio);
 	}
 	return true;
 }
@@ -299,7 +304,7 @@ static void next_chunk(struct ftm_copy *c)
  */
 static void rewrite(struct ftm_copy *c, unsigned int l)
 {
-	if (!send(c, BIT(l), &c->half[c->what == FTM_SCRUB ? !l : c->src],
+	if (!send(c, BIT(l), half_of(c, c->what == FTM_SCRUB ? !l : c->src),
 		  REQ_OP_WRITE | (c->what == FTM_RESYNC ? 0 : REQ_FUA)))
 		give_up(c);
 }
@@ -310,8 +315,8 @@ static unsigned int differing_blocks(struct ftm_copy *c)
 	unsigned int i, at, found = 0;
 
 	for (i = 0; left; i++) {
-		void *x = page_address(c->half[0].vec[i].bv_page);
-		void *y = page_address(c->half[1].vec[i].bv_page);
+		void *x = page_address(c->half0.vec[i].bv_page);
+		void *y = page_address(c->half1.vec[i].bv_page);
 
 		for (at = 0; left && at < PAGE_SIZE; at += n, left -= n) {
 			n = min_t(size_t, left, BLOCK_SECTORS << SECTOR_SHIFT);
@@ -347,7 +352,7 @@ static void chunk_read(struct ftm_copy *c)
 	unsigned int l;
 
 	for (l = 0; l < FTM_LEGS; l++) {
-		if (!(c->sent & BIT(l)) || !c->half[l].status)
+		if (!(c->sent & BIT(l)) || !half_of(c, l)->status)
 			continue;
 		bad |= BIT(l);
 		atomic_inc(&m->leg[l].read_errors);
@@ -368,13 +373,13 @@ static void chunk_read(struct ftm_copy *c)
 	} else if (!c->turned && (ftm_flags(m) & FTM_SYNC_ANY) == FTM_SYNC_ANY) {
 		/* Both are good: take it from the other one, into the same pages. */
 		c->turned = true;
-		if (!send(c, BIT(!c->src), &c->half[c->src], REQ_OP_READ))
+		if (!send(c, BIT(!c->src), half_of(c, c->src), REQ_OP_READ))
 			give_up(c);
 	} else {
 		/* The rest of the region is copied, but its bit stays, and so
 		 * does the leg that lacks this block.
 		 */
-		DMERR_LIMIT("%s: sectors %llu+%llu cannot be read: write to them, or restore them",
+		DMERR_LIMIT("%s: sectors %llu+%llu cannot be read: write to them",
 			    m->pair.name, (u64)c->range.start,
 			    (u64)(c->range.end - c->range.start));
 		c->unreadable = true;
@@ -388,7 +393,7 @@ static void chunk_written(struct ftm_copy *c)
 	sector_t sectors = c->range.end - c->range.start;
 	unsigned int l = c->sent >> 1;
 
-	if (c->half[l].status) {
+	if (half_of(c, l)->status) {
 		/* Before the range is left: what waits for it finds the loss. */
 		ftm_leg_error(m, l);
 		give_up(c);

@@ -189,7 +189,7 @@ struct ftm_copy {
 		FTM_REPAIR,		/* what the other leg could not read */
 		FTM_SCRUB,		/* read both and compare */
 	} what;
-	struct ftm_half half[FTM_LEGS];
+	struct ftm_half half0, half1;
 	sector_t end;			/* of the region */
 	sector_t fine;			/* up to here block by block: one is bad */
 	unsigned int chunk;		/* sectors that there are pages for */

@@ -94,7 +94,7 @@ static int parse_words(struct ftm *m, unsigned int argc, char **argv)
 			n--;
 			continue;
 		}
-		ti->error = "Words: start_alone, {survivor,prefer} <0|1>, timeout_ms, resync_{min,max} <n>";
+		ti->error = "Words: start_alone, {survivor,prefer} <0|1>, <tunable> <n>";
 		return -EINVAL;
 	}
 	if (as.argc) {
@@ -564,9 +564,9 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 		   (!strcmp(argv[1], "-") || !parse_leg(argv[1], &l))) {
 		WRITE_ONCE(m->prefer, *argv[1] == '-' ? FTM_LEGS : l);
 		err = 0;
-	} else if (argc == 2 && !strcmp(argv[0], "scrub") &&
-		   (i = match_string(scrub_modes, ARRAY_SIZE(scrub_modes), argv[1])) >= 0) {
-		err = ftm_scrub(m, i);
+	} else if (argc == 2 && !strcmp(argv[0], "scrub")) {
+		i = match_string(scrub_modes, ARRAY_SIZE(scrub_modes), argv[1]);
+		err = i < 0 ? i : ftm_scrub(m, i);
 	} else if (argc == 3 && !parse_leg(argv[1], &l)) {
 		for (i = 0; i < ARRAY_SIZE(adds); i++) {
 			struct ftm_request rq = { .what = adds[i].what, .leg = l };
@@ -577,8 +577,7 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 	}
 	mutex_unlock(&m->message_lock);
 	if (err == -EINVAL)
-		DMERR("%s: not remove <leg>, {join,resolve,replace} <leg> <device>, prefer <leg|->, scrub {check,repair,stop}, <tunable> <n>",
-		      m->pair.name);
+		DMERR("%s: no such message, or not like that: see ft_mirror.h", m->pair.name);
 	return err;
 }
 
