@@ -25,6 +25,8 @@ constexpr std::array rules{
     Rule{names::mirror, "StartAlone", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Resolve", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Replace", "org.ftstack.ft1.manage-pair"},
+    Rule{names::mirror, "Scrub", "org.ftstack.ft1.manage-pair"},
+    Rule{names::mirror, "Prefer", "org.ftstack.ft1.manage-pair"},
     Rule{names::job, "Cancel", "org.ftstack.ft1.manage-pair"},
 };
 

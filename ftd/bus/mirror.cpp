@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ftd/bus/pair.hpp"
 
+#include <cstring>
+
 #include "ftd/common/error.hpp"
 #include "ftd/common/names.hpp"
 
@@ -21,6 +23,35 @@ constexpr sd_bus_property_get_t counter_property = [](sd_bus *, const char *path
     return pair ? append(reply, system->progress(pair->name).*counter) : -ENOENT;
 };
 
+int append_value(sd_bus_message *reply, const MirrorStatistics &said, const PairView &pair) {
+    int error = sd_bus_message_open_container(reply, 'a', "(sttttttttt)");
+    for (std::size_t i = 0; i < 2; i++) {
+        const LegStatistics &leg = said.legs[i];
+        if (error >= 0)
+            error = sd_bus_message_append(reply, "(sttttttttt)", pair.members[i].path.c_str(),
+                                          leg.reads, leg.read_bytes, leg.read_ms, leg.writes,
+                                          leg.written_bytes, leg.write_ms, leg.failed_reads,
+                                          leg.failed_writes, leg.repaired);
+    }
+    return error < 0 ? error : sd_bus_message_close_container(reply);
+}
+
+int append_value(sd_bus_message *reply, const ScrubStatistics &scrub) {
+    return sd_bus_message_append(reply, "(sttttt)", scrub.mode.c_str(), scrub.done, scrub.total,
+                                 scrub.differing, scrub.repaired, scrub.unreadable);
+}
+
+int statistics_property(sd_bus *, const char *path, const char *, const char *property,
+                        sd_bus_message *reply, void *data, sd_bus_error *) {
+    const auto *system = static_cast<System *>(data);
+    const PairView *pair = mirror_at(*system, path);
+    if (!pair)
+        return -ENOENT;
+    const MirrorStatistics said = system->statistics(pair->name);
+    return std::strcmp(property, "Scrubbed") == 0 ? append_value(reply, said.scrub)
+                                                  : append_value(reply, said, *pair);
+}
+
 } // namespace
 
 const sd_bus_vtable mirror_vtable[] = {
@@ -31,6 +62,10 @@ const sd_bus_vtable mirror_vtable[] = {
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Replace", SD_BUS_ARGS("s", device, "t", flags), SD_BUS_NO_RESULT,
                             dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Scrub", SD_BUS_ARGS("b", repair), SD_BUS_NO_RESULT, dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Prefer", SD_BUS_ARGS("s", device), SD_BUS_NO_RESULT, dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("Name", "s", mirror_property<[](const PairView &p) { return p.name; }>, 0,
                     SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Uuid", "s", mirror_property<[](const PairView &p) { return p.uuid; }>, 0,
@@ -62,6 +97,8 @@ const sd_bus_vtable mirror_vtable[] = {
     SD_BUS_PROPERTY("SyncDone", "t", counter_property<&KernelPair::sync_done>, 0, 0),
     SD_BUS_PROPERTY("SyncTotal", "t", counter_property<&KernelPair::sync_total>, 0, 0),
     SD_BUS_PROPERTY("SyncCopied", "t", counter_property<&KernelPair::sync_copied>, 0, 0),
+    SD_BUS_PROPERTY("Statistics", "a(sttttttttt)", statistics_property, 0, 0),
+    SD_BUS_PROPERTY("Scrubbed", "(sttttt)", statistics_property, 0, 0),
     SD_BUS_VTABLE_END,
 };
 
@@ -85,6 +122,16 @@ const std::map<std::string, Method> &mirror_methods() {
                  throw refused("unknown flag; known: 1 (wipe)");
              system.replace(call->object(), device, flags & names::flag_wipe,
                             [call](std::exception_ptr error) { call->end(error); });
+         }},
+        {"Scrub",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.scrub(call->object(), call->truth(),
+                          [call](std::exception_ptr error) { call->end(error); });
+         }},
+        {"Prefer",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.prefer(call->object(), call->text(),
+                           [call](std::exception_ptr error) { call->end(error); });
          }},
     };
     return methods;

@@ -181,6 +181,22 @@ void System::cancel_job(std::uint32_t id, Done done) {
         throw refused("it has ended already");
     const std::string &name = job->mirror;
     const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+    if (job->kind == "SCRUB") {
+        job->cancelled = true;
+        tell_target(
+            name, "scrub stop",
+            [this, id, name](int refusal) -> std::exception_ptr {
+                if (refusal == ENOENT) // it came to its end meanwhile
+                    return nullptr;
+                if (Job *still = jobs_.find(id))
+                    still->cancelled = false;
+                return std::make_exception_ptr(
+                    failed(fmt::format("the scrub of {} cannot be ended: {}", name,
+                                       std::generic_category().message(refusal))));
+            },
+            std::move(done));
+        return;
+    }
     std::size_t target = 0;
     while (pair && target < 2 && pair->members[target].state != FT_MEMBER_STATE_SYNCING)
         target++;

@@ -4,6 +4,8 @@
 #include "ftd/control/system.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -18,6 +20,7 @@ namespace {
 
 // The kernel reads and writes superblocks meanwhile; a disk gives up after 30 s.
 constexpr unsigned start_seconds = 60;
+constexpr unsigned message_seconds = 30;
 constexpr std::uint64_t nobody = ~std::uint64_t{0};
 
 bool carries(ft_member_state state) {
@@ -330,6 +333,82 @@ void System::replace(const std::string &name, const std::string &device, bool wi
         [this, name, number] {
             const KernelPair *now = facts_.kernel.pair(FT_PAIR_MIRROR, name);
             return now && carries(now->members[number].state);
+        },
+        std::move(done));
+}
+
+MirrorStatistics System::statistics(const std::string &name) const {
+    const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+    if (!pair)
+        return {};
+    MirrorStatistics result = parse_status(dm::status(name));
+    for (std::size_t i = 0; i < 2; i++)
+        if (!pair->members[i].device.empty()) {
+            std::ifstream file("/sys/class/block/" + pair->members[i].device + "/stat");
+            add_disk_stat(result.legs[i], std::string(std::istreambuf_iterator<char>(file), {}));
+        }
+    return result;
+}
+
+const KernelPair &System::running_mirror(const std::string &name) const {
+    need_kernel();
+    const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, name);
+    if (!pair)
+        throw refused(name + " does not run; see ftctl status");
+    return *pair;
+}
+
+// `judge` is asked only if the target refuses the message.
+void System::tell_target(const std::string &name, const std::string &message,
+                         std::function<std::exception_ptr(int error)> judge, Done done) {
+    auto result = std::make_shared<int>(0);
+    workers_.run(
+        name, message_seconds, [name, message, result] { *result = dm::message(name, message); },
+        [this, result, judge = std::move(judge), done = std::move(done)](std::exception_ptr error) {
+            refresh();
+            reconcile();
+            done(error || !*result ? error : judge(*result));
+        });
+}
+
+void System::scrub(const std::string &name, bool repair, Done done) {
+    const KernelPair &pair = running_mirror(name);
+    if (pair.reason == FT_REASON_SCRUB)
+        throw refused(name + " is being scrubbed already; see ftctl job list");
+    if (pair.state != FT_PAIR_STATE_DUPLEX)
+        throw refused(fmt::format("{} is {}: only legs that are both in sync can be compared", name,
+                                  ft::name(pair.state)));
+    tell_target(
+        name, repair ? "scrub repair" : "scrub check",
+        [name](int error) {
+            return std::make_exception_ptr(
+                error == EBUSY
+                    ? refused(name + " is being scrubbed already, or has lost a leg just now")
+                    : failed(fmt::format("{} cannot be scrubbed: {}", name,
+                                         std::generic_category().message(error))));
+        },
+        std::move(done));
+}
+
+void System::prefer(const std::string &name, const std::string &device, Done done) {
+    running_mirror(name);
+    std::string leg = "-";
+    if (!device.empty()) {
+        const auto &members = view_.mirrors.at(name).members;
+        std::size_t number = 0;
+        while (number < 2 && members[number].path != device)
+            number++;
+        if (number == 2)
+            throw refused(fmt::format("{} is no leg of {}; choose {} or {}", device, name,
+                                      members[0].path, members[1].path));
+        leg = std::to_string(number);
+    }
+    tell_target(
+        name, "prefer " + leg,
+        [name](int error) {
+            return std::make_exception_ptr(
+                failed(fmt::format("{} does not take a preferred leg: {}", name,
+                                   std::generic_category().message(error))));
         },
         std::move(done));
 }

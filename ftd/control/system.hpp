@@ -20,6 +20,7 @@
 #include "ftd/kernel/devices.hpp"
 #include "ftd/kernel/ft_netlink.hpp"
 #include "ftd/kernel/workers.hpp"
+#include "ftd/model/mirror_status.hpp"
 #include "ftd/model/view.hpp"
 
 namespace ft {
@@ -46,6 +47,8 @@ class System {
     const std::string &config_path() const { return paths_.config; }
     // Resync counters of a mirror as they are now; all 0 if it does not run.
     KernelPair progress(const std::string &mirror);
+    // Its counters, in the order of its legs.
+    MirrorStatistics statistics(const std::string &mirror) const;
 
     void reload();
     void
@@ -57,6 +60,8 @@ class System {
     void start_alone(const std::string &mirror, Done done);
     void resolve(const std::string &mirror, const std::string &survivor, Done done);
     void replace(const std::string &mirror, const std::string &device, bool wipe, Done done);
+    void scrub(const std::string &mirror, bool repair, Done done);
+    void prefer(const std::string &mirror, const std::string &device, Done done);
     void clear_fault(const std::string &device);
     void cancel_job(std::uint32_t id, Done done);
     void test_alert();
@@ -117,6 +122,9 @@ class System {
     void load_state();
     void save_state();
     void wish(const std::string &mirror, std::function<bool()> achieved, Done done);
+    const KernelPair &running_mirror(const std::string &name) const;
+    void tell_target(const std::string &mirror, const std::string &message,
+                     std::function<std::exception_ptr(int error)> judge, Done done);
 
     void finished(const std::string &pair, std::exception_ptr error);
     PairWork &work(const std::string &pair);

@@ -5,8 +5,11 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
 #include <mutex>
+#include <sys/ioctl.h>
 
 #include <fmt/format.h>
 
@@ -113,6 +116,30 @@ int message(const std::string &name, const std::string &text) {
     if (!dm_task_set_sector(message.get(), 0) || !dm_task_set_message(message.get(), text.c_str()))
         return ENOMEM;
     return run(message);
+}
+
+// Without the library, whose lock is held for as long as a disk takes.
+std::string status(const std::string &name) {
+    struct Request {
+        dm_ioctl head;
+        std::array<char, 4096> data;
+    } request{};
+    const Fd control(::open("/dev/mapper/control", O_RDWR | O_CLOEXEC));
+    if (!control || name.size() >= sizeof(request.head.name))
+        return {};
+    request.head.version[0] = DM_VERSION_MAJOR;
+    request.head.data_size = sizeof(request);
+    request.head.data_start = offsetof(Request, data);
+    request.head.flags = DM_NOFLUSH_FLAG;
+    std::strcpy(request.head.name, name.c_str());
+    if (::ioctl(control.get(), DM_TABLE_STATUS, &request) < 0 || !request.head.target_count)
+        return {};
+    dm_target_spec target;
+    std::memcpy(&target, request.data.data(), sizeof(target));
+    if (std::strcmp(target.target_type, FT_MIRROR_TARGET) != 0)
+        return {};
+    request.data.back() = 0;
+    return request.data.data() + sizeof(target);
 }
 
 } // namespace ft::dm

@@ -24,5 +24,8 @@ void create(const std::string &name, const Table &table);
 bool remove(const std::string &name);
 // 0, or the errno with which the target refused the message.
 int message(const std::string &name, const std::string &text);
+// What the target says of itself, empty if there is no such device. Never waits,
+// neither for a disk nor for the functions above: the event loop may call it.
+std::string status(const std::string &name);
 
 } // namespace ft::dm

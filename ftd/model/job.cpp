@@ -11,8 +11,10 @@ namespace {
 
 constexpr std::uint64_t second_ns = 1000000000;
 
-// The copying that a pair is busy with, empty: none.
+// What a pair is busy with, empty: nothing.
 std::string work_of(const PairView &pair) {
+    if (pair.running && pair.reason == FT_REASON_SCRUB)
+        return "SCRUB";
     if (pair.state != FT_PAIR_STATE_SYNCING || !pair.running)
         return {};
     return pair.reason == FT_REASON_CLEAN_UP ? "CLEAN_UP" : "RESYNC";
@@ -47,9 +49,11 @@ Jobs::Change Jobs::update(const SystemView &view, const std::map<std::string, st
             mirror != view.mirrors.end() && mirror->second.state == FT_PAIR_STATE_DUPLEX;
         // A clean-up may be followed by a resync; then it came to its end.
         const bool next = mirror != view.mirrors.end() && !work_of(mirror->second).empty();
-        change.ended.push_back({job, duplex || next  ? "done"
-                                     : job.cancelled ? "cancelled"
-                                                     : "failed"});
+        // The mirror is duplex after a scrub however that has ended.
+        const bool broken_off = job.cancelled && job.kind == "SCRUB";
+        change.ended.push_back({job, (duplex || next) && !broken_off ? "done"
+                                     : job.cancelled                 ? "cancelled"
+                                                                     : "failed"});
         return true;
     });
     for (const auto &[name, pair] : view.mirrors) {

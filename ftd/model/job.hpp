@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 // Long work that runs in the kernel, as something with a beginning, a speed and
-// an end: the copying that makes a mirror duplex again.
+// an end: the copying that makes a mirror duplex again, and the comparing of its legs.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct SystemView;
 
 struct Job {
     std::uint32_t id = 0;
-    std::string kind; // "RESYNC", "CLEAN_UP"
+    std::string kind; // "RESYNC", "CLEAN_UP", "SCRUB"
     std::string mirror;
     std::uint64_t since = 0; // CLOCK_BOOTTIME ns, as all times here
     bool cancelled = false;  // a person has asked for its end
