@@ -36,7 +36,7 @@ _ftctl()
 		monitor) words=--json ;;
 		wait) words="--duplex --timeout" ;;
 		module) words="list show can-remove remove replace online" ;;
-		mirror) words="create examine verify remove start resolve replace" ;;
+		mirror) words="create examine verify remove start resolve replace scrub show prefer" ;;
 		setup) words="--yes --dry-run --wipe --replace-blank" ;;
 		config) words=check ;;
 		fault) words="list show clear" ;;
@@ -62,6 +62,9 @@ _ftctl()
 	else
 		case $verb/$sub in
 		mirror/create | mirror/examine | mirror/verify | mirror/remove) compopt -o default ;;
+		mirror/scrub) words="--check --repair --stop --wait" ;;
+		mirror/show) words=--json ;;
+		mirror/prefer) words="$(_ftctl_objects devices) both" ;;
 		mirror/resolve | mirror/replace) words="$(_ftctl_objects devices) --wipe" ;;
 		module/remove) words=--force ;;
 		module/replace) words="--yes --use-blank --timeout" ;;

@@ -17,7 +17,7 @@ namespace {
 void list() {
     const auto jobs = status_document(Client().objects())["jobs"];
     if (jobs.empty())
-        fmt::print("nothing is being copied\n");
+        fmt::print("nothing is being copied or compared\n");
     for (const auto &job : jobs)
         fmt::print("{:<4} {:<8} {:<10} {}\n", job["id"].get<std::uint32_t>(),
                    job["kind"].get<std::string>(), job["subject"].get<std::string>(),
@@ -35,7 +35,8 @@ void add_job(CLI::App &app, int &) {
         ->callback(list);
     auto id = std::make_shared<std::string>();
     CLI::App *cancel = noun->add_subcommand(
-        "cancel", "End a resync; the mirror stays SIMPLEX until \"ftctl module online\"");
+        "cancel",
+        "End a resync: the mirror stays SIMPLEX until \"ftctl module online\"; or a scrub");
     cancel->add_option("id", *id, "Its number, as \"ftctl job list\" shows it")
         ->required()
         ->check(CLI::Range(0U, 4294967294U));

@@ -113,6 +113,8 @@ void add_mirror(CLI::App &app, int &exit) {
     add_mirror_examine(*noun, exit);
     add_mirror_verify(*noun, exit);
     add_mirror_remove(*noun);
+    add_mirror_scrub(*noun, exit);
+    add_mirror_show(*noun);
     noun->footer("Example: ftctl mirror replace ftm0 11/1");
     struct Options {
         std::string name, device;
@@ -161,6 +163,20 @@ void add_mirror(CLI::App &app, int &exit) {
         client.call(request);
         fmt::print("{} is being copied to the new disk at {}; see \"ftctl status\"\n",
                    options->name, options->device);
+    });
+
+    CLI::App *prefer =
+        verb("prefer", "Read from one leg, until the mirror is started anew", "prefer ftm0 10/1");
+    prefer->add_option("device", options->device, "Device path of the leg, or \"both\"")
+        ->required();
+    prefer->callback([options] {
+        const Client client;
+        const bool both = options->device == "both";
+        const Message request =
+            client.request(mirror_path(options->name), ft::names::mirror, "Prefer");
+        sd_bus_message_append(request.get(), "s", both ? "" : options->device.c_str());
+        client.call(request);
+        fmt::print("{} is read from {}\n", options->name, both ? "both legs" : options->device);
     });
 }
 

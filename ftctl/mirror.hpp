@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-// What the verbs about legs share. They work on the disks themselves, as root, and
-// need no daemon: a leg can be looked at on any machine.
+// What the verbs about mirrors share. Those about legs work on the disks themselves, as
+// root, and need no daemon: a leg can be looked at on any machine.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "ftctl/render.hpp"
@@ -16,6 +18,8 @@ namespace ftctl {
 void add_mirror_create(CLI::App &noun);
 void add_mirror_examine(CLI::App &noun, int &exit);
 void add_mirror_remove(CLI::App &noun);
+void add_mirror_scrub(CLI::App &noun, int &exit);
+void add_mirror_show(CLI::App &noun);
 void add_mirror_verify(CLI::App &noun, int &exit);
 
 // Opens a disk that nobody else may use meanwhile. Throws Error with the way out.
@@ -34,6 +38,21 @@ struct Verdict {
     const char *name, *text;
 };
 Verdict verdict_of(enum ft_verdict verdict);
+
+// The mirror of this name out of Client::objects(), or Error.
+nlohmann::json find_mirror(const nlohmann::json &objects, const std::string &name);
+
+// What a scrub has found: the property Scrubbed.
+struct Scrubbed {
+    explicit Scrubbed(const nlohmann::json &value);
+
+    std::string mode;
+    std::uint64_t done, total, differing, repaired, unreadable;
+
+    bool complete() const;
+    bool clean() const; // as far as it went
+    std::string text() const;
+};
 
 // A bar on the terminal's error output; without a terminal, nothing.
 class Bar {

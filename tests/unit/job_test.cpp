@@ -51,6 +51,21 @@ TEST(Job, EndsOtherwise) {
     EXPECT_EQ(jobs.update({}, {}, s).ended.at(0).result, "failed") << "the mirror is gone";
 }
 
+TEST(Job, Scrub) {
+    ft::Jobs jobs;
+    const auto scrub = mirror(FT_PAIR_STATE_DUPLEX, FT_REASON_SCRUB);
+    const auto duplex = mirror(FT_PAIR_STATE_DUPLEX, FT_REASON_NONE);
+    const auto id = jobs.update(scrub, {}, s).begun.at(0);
+    EXPECT_EQ(jobs.find(id)->kind, "SCRUB");
+    EXPECT_EQ(jobs.update(duplex, {}, s).ended.at(0).result, "done");
+
+    jobs.find(jobs.update(scrub, {}, s).begun.at(0))->cancelled = true;
+    EXPECT_EQ(jobs.update(duplex, {}, s).ended.at(0).result, "cancelled");
+
+    jobs.update(scrub, {}, s);
+    EXPECT_EQ(jobs.update(mirror(FT_PAIR_STATE_SIMPLEX), {}, s).ended.at(0).result, "failed");
+}
+
 TEST(Job, OneWorkFollowsAnother) {
     ft::Jobs jobs;
     jobs.update(mirror(FT_PAIR_STATE_SYNCING, FT_REASON_CLEAN_UP), {}, s);

@@ -16,19 +16,15 @@ TEST(MirrorStatus, CountsByLegAndOfTheScrub) {
     EXPECT_EQ(said.legs[1].failed_reads, 4U);
     EXPECT_EQ(said.legs[1].failed_writes, 5U);
     EXPECT_EQ(said.legs[1].repaired, 6U);
-    const ft::ScrubStatistics scrub{.mode = "repair",
-                                    .done = 10,
-                                    .total = 20,
-                                    .differing = 7,
-                                    .repaired = 8,
-                                    .unreadable = 9};
+    const ft::ScrubStatistics scrub{
+        .mode = "repair", .done = 10, .total = 20, .differing = 7, .repaired = 8, .unreadable = 9};
     EXPECT_EQ(said.scrub, scrub);
 }
 
 TEST(MirrorStatus, LegsThatAreNotThereAndFieldsOfLaterVersions) {
-    const auto said = ft::parse_status(
-        "SIMPLEX REMOVED nvme0n1 IN_SYNC NONE - MISSING REMOVED 3/504 0/0 4096 7 "
-        "9a4809c705d3fa74 1a4809c705d3fa74 1 2 3 4 5 6 idle 0/0 0 0 0 later 99");
+    const auto said =
+        ft::parse_status("SIMPLEX REMOVED nvme0n1 IN_SYNC NONE - MISSING REMOVED 3/504 0/0 4096 7 "
+                         "9a4809c705d3fa74 1a4809c705d3fa74 1 2 3 4 5 6 idle 0/0 0 0 0 later 99");
     EXPECT_EQ(said.legs[1].repaired, 6U);
     EXPECT_EQ(said.scrub, ft::ScrubStatistics());
 }
