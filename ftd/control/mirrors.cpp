@@ -156,6 +156,10 @@ void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *,
         if (plan.use[i])
             table.sectors = legs[i].meta.data_size;
     }
+    if (mirror.prefer) {
+        words += fmt::format(" prefer {}", *mirror.prefer == mirror.legs[1] ? 1 : 0);
+        count += 2;
+    }
     if (plan.action == AssemblyPlan::Action::start_alone) {
         words += " start_alone";
         count++;

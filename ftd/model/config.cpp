@@ -216,6 +216,17 @@ class Reader {
         return result;
     }
 
+    DevicePath one_of(const toml::node &node, const char *key, const char *members,
+                      const std::string &pair, const std::array<DevicePath, 2> &paths,
+                      const Config &config) {
+        DevicePath result = device(node, config);
+        if (result != paths[0] && result != paths[1])
+            complain(node.source(),
+                     fmt::format("{} \"{}\" is none of the {} of {}; name \"{}\" or \"{}\"", key,
+                                 result.str(), members, pair, paths[0].str(), paths[1].str()));
+        return result;
+    }
+
     BondConfig bond(const toml::table &table, const Config &config) {
         only_keys(table, "[[bond]]", {"name", "ports", "address", "primary", "failback"});
         BondConfig result;
@@ -225,14 +236,8 @@ class Reader {
         result.ports = members(table, "bond " + result.name, "ports", config);
         if (const toml::node *node = table.get("address"))
             result.address = hardware_address(*node);
-        if (const toml::node *node = table.get("primary")) {
-            result.primary = device(*node, config);
-            if (*result.primary != result.ports[0] && *result.primary != result.ports[1])
-                complain(node->source(), fmt::format("primary \"{}\" is none of the ports of {}; "
-                                                     "name \"{}\" or \"{}\"",
-                                                     result.primary->str(), result.name,
-                                                     result.ports[0].str(), result.ports[1].str()));
-        }
+        if (const toml::node *node = table.get("primary"))
+            result.primary = one_of(*node, "primary", "ports", result.name, result.ports, config);
         if (const toml::node *node = table.get("failback"))
             result.failback = choice<Failback>(*node, "failback",
                                                {{"never", Failback::never},
@@ -242,8 +247,9 @@ class Reader {
     }
 
     MirrorConfig mirror(const toml::table &table, const Config &config) {
-        only_keys(table, "[[mirror]]",
-                  {"name", "uuid", "legs", "timeout_ms", "degraded_start", "degraded_wait_s"});
+        only_keys(
+            table, "[[mirror]]",
+            {"name", "uuid", "legs", "timeout_ms", "prefer", "degraded_start", "degraded_wait_s"});
         MirrorConfig result;
         const toml::node &name_node = required(table, "[[mirror]]", "name");
         result.name = name(name_node, FT_NAME_MAX - 1);
@@ -254,6 +260,8 @@ class Reader {
         result.legs = members(table, "mirror " + result.name, "legs", config);
         if (const toml::node *node = table.get("timeout_ms"))
             result.timeout_ms = number(*node, "timeout_ms", 3600 * 1000);
+        if (const toml::node *node = table.get("prefer"))
+            result.prefer = one_of(*node, "prefer", "legs", result.name, result.legs, config);
         if (const toml::node *node = table.get("degraded_start"))
             result.degraded_start = choice<DegradedStart>(
                 *node, "degraded_start",
@@ -582,6 +590,8 @@ std::string write_config(const Config &config) {
                            mirror.name, mirror.uuid, mirror.legs[0].str(), mirror.legs[1].str());
         if (mirror.timeout_ms != usual.timeout_ms)
             out += fmt::format("timeout_ms = {}\n", mirror.timeout_ms);
+        if (mirror.prefer)
+            out += fmt::format("prefer = \"{}\"\n", mirror.prefer->str());
         if (mirror.degraded_start != usual.degraded_start)
             out += "degraded_start = \"start\"\n";
         if (mirror.degraded_wait_s != usual.degraded_wait_s)

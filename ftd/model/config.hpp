@@ -47,6 +47,7 @@ struct MirrorConfig {
     std::string uuid;
     std::array<DevicePath, 2> legs;
     std::uint32_t timeout_ms = 5000;
+    std::optional<DevicePath> prefer; // the leg to read from; none: both
     DegradedStart degraded_start = DegradedStart::wait;
     std::uint32_t degraded_wait_s = 30;
     bool operator==(const MirrorConfig &) const = default;

@@ -89,6 +89,8 @@ INSTANTIATE_TEST_SUITE_P(
             modules +
                 "[[bond]]\nname = \"ftb0\"\nports = [\"10/0\", \"11/0\"]\nprimary = \"10/1\"\n",
             10, "primary \"10/1\" is none of the ports"},
+        Bad{"Prefer", modules + mirror + "prefer = \"10/7\"\n", 11,
+            "prefer \"10/7\" is none of the legs of"},
         Bad{"Failback",
             modules +
                 "[[bond]]\nname = \"ftb0\"\nports = [\"10/0\", \"11/0\"]\nfailback = \"soon\"\n",
@@ -139,6 +141,7 @@ TEST(Config, WrittenIsReadBack) {
     }
     config.bonds[0].address.clear();
     config.mirrors[0].timeout_ms = 0;
+    config.mirrors[0].prefer = config.mirrors[0].legs[1];
     config.mirrors[0].degraded_start = ft::DegradedStart::start;
     config.mirrors[0].degraded_wait_s = 1;
     EXPECT_EQ(ft::parse_config(ft::write_config(config), "f"), config);
