@@ -13,11 +13,13 @@ constexpr std::uint64_t second_ns = 1000000000;
 
 // What a pair is busy with, empty: nothing.
 std::string work_of(const PairView &pair) {
-    if (pair.running && pair.reason == FT_REASON_SCRUB)
-        return "SCRUB";
-    if (pair.state != FT_PAIR_STATE_SYNCING || !pair.running)
+    if (!pair.running)
         return {};
-    return pair.reason == FT_REASON_CLEAN_UP ? "CLEAN_UP" : "RESYNC";
+    if (pair.reason == FT_REASON_SCRUB)
+        return "SCRUB";
+    if (pair.reason == FT_REASON_CLEAN_UP) // of a mirror that is duplex meanwhile
+        return "CLEAN_UP";
+    return pair.state == FT_PAIR_STATE_SYNCING ? "RESYNC" : "";
 }
 
 } // namespace

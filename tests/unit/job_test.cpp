@@ -68,7 +68,7 @@ TEST(Job, Scrub) {
 
 TEST(Job, OneWorkFollowsAnother) {
     ft::Jobs jobs;
-    jobs.update(mirror(FT_PAIR_STATE_SYNCING, FT_REASON_CLEAN_UP), {}, s);
+    jobs.update(mirror(FT_PAIR_STATE_DUPLEX, FT_REASON_CLEAN_UP), {}, s);
     const auto change = jobs.update(mirror(FT_PAIR_STATE_SYNCING), {}, 2 * s);
     ASSERT_EQ(change.ended.size(), 1U);
     EXPECT_EQ(change.ended[0].job.kind, "CLEAN_UP");
