@@ -83,7 +83,7 @@ class Machine:
     # --- power
 
     def boot(self, modules=None, disks=1, size="256M", backend="file", cold=False, mem=1024,
-             smp=2, cmdline="", icount=False, layers=(), nic="e1000e", extra=()):
+             smp=2, cmdline="", icount=False, layers=(), nic="e1000e", extra=(), fresh=False):
         """See docs/scenarios.md."""
         if self.guest and not self.guest.running():
             self.power_cut()  # it has powered itself off, or reset itself
@@ -102,7 +102,7 @@ class Machine:
         for name in self.netdevs:
             options += ["-netdev", self.netdevs[name]]
         self.plugged = {}
-        if cold or self.boots:
+        if cold or (self.boots and not fresh):
             if not self.boots:
                 snapshot.blank_system_disk(system)
             for module in modules:
