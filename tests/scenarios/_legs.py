@@ -3,6 +3,14 @@ from _mirror import TOOL, Mirror, tool
 from ftguest.verbs import *  # noqa: F403
 
 
+def linear():
+    """A dm-linear device on each disk, which can be suspended: then the leg hangs."""
+    for leg, module in enumerate((10, 11)):
+        device = disk(module).dev
+        sh(f"dmsetup create leg{leg} --table \"0 $(blockdev --getsz {device}) linear {device} 0\"")
+    return ("/dev/mapper/leg0", "/dev/mapper/leg1")
+
+
 class Legs(Mirror):
     """One mirror, ftm0, on two devices that stand for those of modules 10 and 11."""
 
@@ -25,6 +33,15 @@ class Legs(Mirror):
         """Put a leg back, when the last of its old requests has ended."""
         wait_for(lambda: "failed" not in self.message(f"{how} {module - 10} {self.leg(module)}",
                                                       check=False))
+
+    def pull_and_return(self, module):
+        """A leg's module is pulled, and put back a little later; until both are in sync."""
+        pull(module)
+        self.wait("SIMPLEX")
+        sh("sleep 1")
+        insert(module)
+        self.join(module)
+        self.wait()
 
     def identical(self):
         """Both legs hold the same data. The mirror is stopped."""
