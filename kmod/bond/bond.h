@@ -175,6 +175,7 @@ struct ftb {
 	/* Path probing; verdict and number under lock */
 	struct hrtimer probe_timer;
 	enum ft_bond_probing probing;
+	bool arp_only;			/* a switch drops probes */
 	unsigned int clear;		/* intervals without a doubt */
 	u64 probe_number;
 	siphash_key_t probe_key;

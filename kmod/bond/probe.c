@@ -290,14 +290,18 @@ static bool ftb_congested(const struct ftb_port *port)
 
 /*
  * May it still be that nothing is lost? Probes wait behind what fills the
- * queues; where only ARP is relied on, two answers are soon lost.
+ * queues; where only ARP is relied on, two answers are soon lost. And when the
+ * neighbours begin to speak again after all were silent, one port hears of it
+ * before the other.
  */
-static bool ftb_late(const struct ftb *bond, const struct ftb_port *port)
+static bool ftb_late(struct ftb *bond, const struct ftb_port *port)
 {
 	const struct ftb_slot *slot = port->slot;
 
-	if (bond->probing == FT_BOND_PROBING_FILTERED && ftb_hears(slot))
+	if (bond->arp_only && ftb_hears(slot))
 		return slot->unanswered < FTB_PROBE_CONGESTED;
+	if (bond->arp_only)
+		return ftb_other_slot(bond, slot)->proven < FTB_PROBE_MISSED;
 	return ftb_congested(port) && slot->unseen < FTB_PROBE_CONGESTED;
 }
 
@@ -367,6 +371,11 @@ static void ftb_judge_paths(struct ftb *bond, struct ftb_port *active,
 	if (bond->clear >= FTB_PROBE_CLEAR ||
 	    standby->slot->proven >= FTB_PROBE_CLEAR)
 		ftb_trust(bond, standby);
+	/* A fault in between does not make the switch let probes through. */
+	if (verdict == FT_BOND_PROBING_FILTERED)
+		bond->arp_only = true;
+	else if (verdict == FT_BOND_PROBING_OK)
+		bond->arp_only = false;
 	if (verdict != bond->probing) {
 		WRITE_ONCE(bond->probing, verdict);
 		ft_pair_changed(&bond->pair);
@@ -393,6 +402,7 @@ static void ftb_no_paths(struct ftb *bond)
 		}
 	}
 	bond->clear = 0;
+	bond->arp_only = false;
 	WRITE_ONCE(bond->probing, bond->probe_ms && netif_running(bond->dev) ?
 		   FT_BOND_PROBING_UNKNOWN : FT_BOND_PROBING_OFF);
 	if (doubted)

@@ -5,7 +5,6 @@
       11: NIC  standby  <---------> o
                probes between the two, every 100 ms
 """
-# Not run with the others: its last part has failed (a dead path behind a switch that drops probes).
 from _bond import *
 
 boot()
