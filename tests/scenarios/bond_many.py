@@ -6,7 +6,6 @@
 
 The clock counts instructions, so that the time is that of the code and not of this machine.
 """
-# Not run with the others: its last step has not been seen to pass.
 from _bond import *
 
 BONDS = 64
