@@ -22,12 +22,7 @@ for kind, check in CHECKS.items():
                   "mv /mnt/x/a$n /mnt/x/b$n || exit; done; rm /mnt/x/b*; done")
     writer.wait_line("ack 20")
     for module in (11, 10):
-        pull(module)
-        mirror.wait("SIMPLEX")
-        sh("sleep 1")
-        insert(module)
-        mirror.join(module)
-        mirror.wait()
+        mirror.pull_and_return(module)
     expect(writer.alive and files.alive, writer.text[-300:] + files.text[-300:])
     files.kill()
     files.wait(check=False)

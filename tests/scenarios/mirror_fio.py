@@ -14,12 +14,7 @@ job = start("fio --name=x --filename=/dev/mapper/ftm0 --direct=1 --ioengine=io_u
             "--verify_backlog=64 --time_based --runtime=20 --randrepeat=0")
 sh("sleep 2")
 for module in (10, 11):
-    pull(module)
-    mirror.wait("SIMPLEX")
-    sh("sleep 1")
-    insert(module)
-    mirror.join(module)
-    mirror.wait()
+    mirror.pull_and_return(module)
 expect(job.alive, f"fio had ended before the legs were back: {job.text[-500:]}")
 said = job.wait(240, check=False)
 note(" / ".join(line.strip() for line in said.splitlines() if "IOPS" in line))

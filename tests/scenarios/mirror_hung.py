@@ -6,7 +6,7 @@
 
 What the hung leg does late lands in regions that are copied when it returns.
 """
-from _legs import Legs
+from _legs import Legs, linear
 
 
 def hang():
@@ -21,10 +21,7 @@ def writing():
 
 
 boot(size="64M")
-for leg, module in enumerate((10, 11)):
-    sh(f"dmsetup create leg{leg} --table "
-       f"\"0 $(blockdev --getsz {disk(module).dev}) linear {disk(module).dev} 0\"")
-mirror = Legs("--same --region-shift 8", legs=("/dev/mapper/leg0", "/dev/mapper/leg1"))
+mirror = Legs("--same --region-shift 8", legs=linear())
 mirror.assemble()
 mirror.message("timeout_ms 700")
 writer = start("ftwrite /dev/mapper/ftm0 --direct --shuffled --blocks 4096 --batch 4")
