@@ -18,10 +18,10 @@ kmods := $(DESTDIR)/lib/modules/$(KVER)/updates/ftstack
 export BUILD := $(build)
 
 # A check that stands alone is as thorough as one within `make check`.
-CHECKS := check-style check-unit check-bus check-fuzz check-model check-qemu
+CHECKS := check-style check-unit check-coverage check-bus check-fuzz check-model check-qemu
 
-.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench bench-powercut \
-	check $(CHECKS) check-coverage check-kasan clean help deps-kmod deps-build
+.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench bench-fuzz bench-powercut \
+	check $(CHECKS) check-kasan clean help deps-kmod deps-build
 
 all: $(PARTS)
 
@@ -101,6 +101,14 @@ bench:
 	@$(top)/scripts/deps guest bench
 	@FIGURE=$(FIGURE) $(top)/tests/bench/run $(AREA)
 
+## make bench-fuzz       the bus, configurations and state files fuzzed for long (FUZZ_SECONDS=600 each)
+FUZZ_SECONDS ?= 600
+bench-fuzz:
+	@FT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(top)/tests/fuzz/run
+	@$(top)/scripts/build-asan
+	@FT_FUZZ_SECONDS=$(FUZZ_SECONDS) FT_TIME_FACTOR=$(FUZZ_SECONDS) BUILD=$(build) \
+		$(top)/tests/bus/run fuzzed
+
 ## make bench-powercut   power cuts by the hundred: killed guests over disks with a volatile cache,
 ##                       and points of a recorded run (POWERCUTS=200, POINTS=2000)
 POWERCUTS ?= 200
@@ -113,19 +121,18 @@ bench-powercut:
 ## make check            all checks; also one by one:
 ##   check-style         format, checkpatch, sparse, syntax
 ##   check-unit          unit tests
+##   check-coverage      95 % of the lines of ftd/model are run by them
 ##   check-bus           the daemon on a bus of its own
-##   check-fuzz          hostile superblocks, the replay tool
+##   check-fuzz          hostile superblocks, configurations, state files; the replay tool
 ##   check-model         the model of the mirror's protocol
 ##   check-qemu          the scenarios, in guests
 check:
 	@$(top)/scripts/check $(CHECKS)
 
-## make check-coverage   which lines of ftd/model the unit tests run
-
 ## make check-kasan      the kernel modules' scenarios in a kernel with KASAN, lockdep and
 ##                       kmemleak, which is built first: ten minutes, once
 
-$(CHECKS) check-coverage check-kasan:
+$(CHECKS) check-kasan:
 	@$(top)/scripts/$@
 
 ## make clean            remove BUILD
