@@ -443,6 +443,8 @@ void System::need_kernel() const {
 }
 
 void System::remove_module(std::uint32_t id, bool force) {
+    scan(); // nobody tells when a disk is mounted, or a NIC gets an address
+    reconcile();
     const auto module = view_.modules.find(id);
     if (module == view_.modules.end())
         throw refused(fmt::format("there is no module {}", id));

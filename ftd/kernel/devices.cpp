@@ -6,10 +6,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <map>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <set>
 #include <sstream>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -72,6 +75,26 @@ std::map<std::string, std::string> mounts() {
             result.emplace(device, point);
     }
     return result;
+}
+
+// Names of the interfaces that have an IP address; every one has a link-local one.
+std::set<std::string> addressed() {
+    std::set<std::string> names;
+    ifaddrs *list = nullptr;
+    if (::getifaddrs(&list) < 0)
+        return names;
+    const Handle<ifaddrs, ::freeifaddrs> owner(list);
+    for (const ifaddrs *entry = list; entry; entry = entry->ifa_next) {
+        if (!entry->ifa_addr)
+            continue;
+        sockaddr_in6 six{};
+        if (entry->ifa_addr->sa_family == AF_INET6)
+            std::memcpy(&six, entry->ifa_addr, sizeof(six));
+        if (entry->ifa_addr->sa_family == AF_INET ||
+            (entry->ifa_addr->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six.sin6_addr)))
+            names.insert(entry->ifa_name);
+    }
+    return names;
 }
 
 std::string first_line(const fs::path &path) {
@@ -201,6 +224,7 @@ Inventory Devices::inventory() const {
             bridge.slot = slot->second;
         result.bridges.push_back(bridge);
     });
+    const auto with_address = addressed();
     each_device(udev_.get(), "net", [&](udev_device *device) {
         const PciChain chain = pci_chain(udev_device_get_syspath(device));
         if (chain.empty())
@@ -214,6 +238,7 @@ Inventory Devices::inventory() const {
         const fs::path master =
             fs::read_symlink(fs::path(udev_device_get_syspath(device)) / "master", error);
         nic.master = master.filename();
+        nic.addressed = with_address.contains(nic.name);
         result.nics.push_back(nic);
     });
     const auto mounted = mounts();

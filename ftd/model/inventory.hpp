@@ -24,6 +24,7 @@ struct Nic {
     std::string name;           // "eth0"
     std::string address;        // permanent hardware address
     std::string master;         // netdev that it is enslaved to, empty: none
+    bool addressed = false;     // has an IP address that others may use
     std::uint64_t instance = 0; // never the same again after a removal
 };
 

@@ -364,6 +364,12 @@ class Composer {
                     fmt::format("the disk {} ({}) is in no pair and in use by {}", disk.path,
                                 disk.name, disk.holder));
         }
+        for (const Nic &nic : facts_.inventory.nics)
+            if (nic.path.starts_with(prefix) && pair_of(nic.path).empty() &&
+                (nic.addressed || !nic.master.empty()))
+                module.blockers.push_back(fmt::format(
+                    "the NIC {} ({}) is in no pair and {}", nic.path, nic.name,
+                    nic.master.empty() ? "has an IP address" : "in use by " + nic.master));
         each_member_of(module.id, [&](const PairView &pair, std::size_t i) {
             if (!pair.running || !good(pair.members[i].state) || good(pair.members[1 - i].state))
                 return;

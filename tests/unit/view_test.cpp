@@ -70,6 +70,20 @@ TEST(View, ModuleTakenOut) {
     EXPECT_TRUE(mentions(view.modules.at(11).next_action, "ftctl module online 11"));
 }
 
+TEST(View, WhatNoPairProtectsStandsAgainstARemoval) {
+    ft::Facts facts = duplex();
+    ft::Nic nic = test::nic("0000:00:05.0", "0000:02:00.7", "eth7", 7);
+    facts.inventory.nics.push_back(nic);
+    ft::place(facts.inventory, test::modules);
+    EXPECT_TRUE(ft::compose(facts).modules.at(11).blockers.empty());
+    facts.inventory.nics.back().addressed = true;
+    ASSERT_EQ(ft::compose(facts).modules.at(11).blockers.size(), 1U);
+    EXPECT_TRUE(mentions(ft::compose(facts).modules.at(11).blockers[0],
+                         "11/7 (eth7) is in no pair and has an IP address"));
+    facts.inventory.nics.back().master = "br0";
+    EXPECT_TRUE(mentions(ft::compose(facts).modules.at(11).blockers[0], "in use by br0"));
+}
+
 TEST(View, Resync) {
     ft::Facts facts = duplex();
     ft::KernelPair &mirror = facts.kernel.pairs[1];
