@@ -20,7 +20,7 @@ from pathlib import Path
 from _mirror import TOOL, tool
 from ftguest.paths import BUILD
 
-POINTS = int(os.environ.get("POINTS", "80"))     # of them about 50 around superblock writes
+POINTS = int(os.environ.get("POINTS", "200"))    # of them about 50 around superblock writes
 LEG = 8192                      # sectors: 1 MiB before the data, 3 MiB of data
 BLOCKS = (LEG - 2048) // 8
 BATCHES = (1, 3, 16)            # records that are written before a flush
@@ -200,8 +200,10 @@ for number, entry in enumerate(entries):
         wanted |= {number, number + 1}
 note(f"{len(entries)} entries, {upto} records acknowledged, {len(wanted) // 2} superblock writes")
 expect(upto > 100 and len(wanted) >= 12, "the recorded run is too poor to prove anything")
-more = max(POINTS - len(wanted), 1)
-wanted |= {begin + (len(entries) - begin) * i // more for i in range(more + 1)}
+step = len(entries) - begin
+while len(wanted | set(range(begin, len(entries) + 1, step))) < POINTS and step > 1:
+    step -= 1
+wanted |= {*range(begin, len(entries) + 1, step), len(entries)}
 
 # The points.
 put("/run/table", f"0 {size} ft-mirror {uuid} /dev/ram2 /dev/ram3 2 survivor 0")
