@@ -23,6 +23,8 @@
  *                    REPLACE; not with CALM: who takes a replaced disk for the
  *                    leg is refused for good)
  *          REPAIR    blocks of a leg may become unreadable
+ *          SCRUB     a scrub may copy any block from either leg at any moment
+ *                    (more than a scrub does: that copies only what differs)
  *          CALM      at any moment faults and new writes may stop for good;
  *                    from there clean duplex is reached in less than 64 steps
  *          NOPANIC   leave out "the host dies, the disks keep their caches"
@@ -852,6 +854,8 @@ inline A_rot(L,b) {                     /* one leg at a time: what both lose
 	atomic { FAULT && !BAD(0,b) && !BAD(1,b) && SHARED && DUPLEX && !suspect[b] ->
 		COUNT; bad[AT(L,b)] = 1; DONE("block unreadable", L) }
 }
+#endif
+#if defined(REPAIR) || defined(SCRUB)
 /* The copy of a region, the other way about: the good leg is the source. */
 #ifdef BUG_REPAIR_NOEXCL
 #define REPAIROK(r) 1
@@ -863,6 +867,21 @@ inline A_rot(L,b) {                     /* one leg at a time: what both lose
 #else
 #define REPAIRABLE(b) (DUPLEX && suspect[b] != NEEDED)
 #endif
+#ifdef BUG_SCRUB_NOEXCL
+#define SCRUBOK(r) 1
+#else
+#define SCRUBOK(r) COPYOK(r)
+#endif
+#ifdef BUG_SCRUB_SUSPECT
+#define SCRUBBABLE(b) (use[0] && use[1] && up)
+#else
+#define SCRUBBABLE(b) (DUPLEX && suspect[b] != NEEDED)
+#endif
+inline A_scrub(L,b) {                   /* after leg L, whatever it holds     */
+	atomic { !calm && SCRUBBABLE(b) && c_st == 0 && SCRUBOK(REGION(b)) &&
+		present[L] && !BAD(L,b) ->
+		c_st = 2; c_b = b; c_src = L; c_v = data[AT(L,b)]; DONE("scrub: read", L) }
+}
 inline A_repair(L,b) {
 	atomic { REPAIRABLE(b) && BAD(L,b) && c_st == 0 && REPAIROK(REGION(b)) &&
 		present[1 - (L)] && !BAD(1 - (L),b) ->
@@ -949,7 +968,13 @@ inline A_send(w) {
 }
 inline A_land(w,L) {
 	atomic { w_st[w] == SENT && (w_out[w] & SET(L)) && present[L] -> d_step {
-		w_out[w] = w_out[w] & (3 - SET(L)); put(L, w_b[w], w_v[w]) }; DONE("write lands", L) }
+		w_out[w] = w_out[w] & (3 - SET(L));
+#ifdef BUG_DISCARD
+		x = (w_v[w] + L) % NV; put(L, w_b[w], x); x = 0
+#else
+		put(L, w_b[w], w_v[w])
+#endif
+		}; DONE("write lands", L) }
 }
 inline A_ack(w) {
 	atomic { w_st[w] == SENT && w_out[w] == 0 && RECORDED -> d_step {
@@ -1075,10 +1100,19 @@ active proctype mirror() {
 #endif
 #endif
 #ifdef REPAIR
-	:: A_rot(0,0) :: A_rot(1,0) :: A_repair(0,0) :: A_repair(1,0) :: A_rewrite()
+	:: A_rot(0,0) :: A_rot(1,0) :: A_repair(0,0) :: A_repair(1,0)
 #if NB == 2
 	:: A_rot(0,1) :: A_rot(1,1) :: A_repair(0,1) :: A_repair(1,1)
 #endif
+#endif
+#ifdef SCRUB
+	:: A_scrub(0,0) :: A_scrub(1,0)
+#if NB == 2
+	:: A_scrub(0,1) :: A_scrub(1,1)
+#endif
+#endif
+#if defined(REPAIR) || defined(SCRUB)
+	:: A_rewrite()
 #endif
 	:: A_record(0) :: A_record(1)
 	:: A_copyread(0,0) :: A_copyread(1,0) :: A_copywrite()
