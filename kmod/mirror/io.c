@@ -144,40 +144,6 @@ void ftm_write_pools_exit(struct ftm *m)
 	}
 }
 
-/*
- * A write for @n bvecs, @pool is 1 when it goes to both legs. One that the bucket
- * has kept costs next to nothing. Under b->lock, which is given up if memory has to
- * be waited for: *@waited is set then.
- */
-static struct ftm_write *write_get(struct ftm *m, struct ftm_bucket *b,
-				   unsigned int n, unsigned int pool, bool *waited)
-	__must_hold(&b->lock)
-{
-	struct ftm_write *w = b->spare;
-	struct bio_vec *vecs = NULL;
-
-	if (likely(w)) {
-		b->spare = w->next;
-		b->spares--;
-		w->pool = pool;
-	}
-	if (unlikely(!w || n > FTM_FEW_VECS)) {
-		spin_unlock_irq(&b->lock);
-		if (n > FTM_FEW_VECS)
-			vecs = mempool_alloc(&m->vecs[pool], GFP_NOIO);
-		if (!w) {
-			w = mempool_alloc(&m->writes[pool], GFP_NOIO);
-			w->m = m;
-			w->bucket = b;
-			w->pool = pool;
-		}
-		*waited = true;
-		spin_lock_irq(&b->lock);
-	}
-	w->vecs = vecs ?: w->few;
-	return w;
-}
-
 /* Under b->lock. */
 static void write_put(struct ftm_bucket *b, struct ftm_write *w)
 {
@@ -194,6 +160,51 @@ static void write_put(struct ftm_bucket *b, struct ftm_write *w)
 	} else {
 		mempool_free(w, &m->writes[w->pool]);
 	}
+}
+
+/*
+ * A write for @n bvecs, @pool is 1 when it goes to both legs. One that the bucket
+ * has kept costs next to nothing. Under b->lock, which is given up if memory has to
+ * be asked for: *@waited is set then. NULL: there is none, and @gfp forbids to wait.
+ */
+static struct ftm_write *write_get(struct ftm *m, struct ftm_bucket *b, unsigned int n,
+				   unsigned int pool, gfp_t gfp, bool *waited)
+	__must_hold(&b->lock)
+{
+	struct ftm_write *w = b->spare;
+	struct bio_vec *vecs = NULL;
+
+	if (likely(w)) {
+		b->spare = w->next;
+		b->spares--;
+		w->pool = pool;
+	}
+	if (unlikely(!w || n > FTM_FEW_VECS)) {
+		spin_unlock_irq(&b->lock);
+		if (n > FTM_FEW_VECS)
+			vecs = mempool_alloc(&m->vecs[pool], gfp);
+		if (!w) {
+			w = mempool_alloc(&m->writes[pool], gfp);
+			if (w) {
+				w->m = m;
+				w->bucket = b;
+				w->pool = pool;
+			}
+		}
+		*waited = true;
+		spin_lock_irq(&b->lock);
+		if (unlikely(!w || (n > FTM_FEW_VECS && !vecs))) {
+			if (vecs)
+				mempool_free(vecs, &m->vecs[pool]);
+			if (w) {
+				w->vecs = w->few;
+				write_put(b, w);
+			}
+			return NULL;
+		}
+	}
+	w->vecs = vecs ?: w->few;
+	return w;
 }
 
 static struct bio *write_bio(struct ftm_write *w, unsigned int l)
@@ -302,7 +313,7 @@ void ftm_abandon(struct ftm *m, unsigned int l)
 		abandon_bucket(m, b, l);
 }
 
-enum { SEND, GATE, SETBIT, WAIT, REFUSE };
+enum { SEND, GATE, SETBIT, WAIT, REFUSE, RETRY };
 
 /*
  * May @io be sent to the legs that @flags name? Under the bucket's lock: a leg
@@ -409,8 +420,11 @@ static void io_send(struct ftm_io *io, bool enter)
 	}
 	if (likely(what == SEND)) {
 		use = flags & FTM_USE_ANY;
-		w = write_get(m, b, n, use == FTM_USE_ANY, &waited);
-		if (unlikely(waited)) {		/* what holds now? */
+		w = write_get(m, b, n, use == FTM_USE_ANY,
+			      io->nowait ? GFP_NOWAIT : GFP_NOIO, &waited);
+		if (unlikely(!w)) {
+			what = RETRY;
+		} else if (unlikely(waited)) {	/* what holds now? */
 			flags = ftm_flags(m);
 			use = flags & FTM_USE_ANY;
 			what = write_verdict(io, flags);
@@ -447,7 +461,12 @@ static void io_send(struct ftm_io *io, bool enter)
 		park(m, io, &m->gated, FTM_TODO_RECORD);
 		break;
 	case SETBIT:
-		park(m, io, &m->setbits, -1);
+		if (!ftm_commit(m, io))
+			park(m, io, &m->setbits, -1);
+		break;
+	case RETRY:
+		io->nowait = false;
+		park(m, io, &m->retry, -1);
 		break;
 	case REFUSE:
 		io_end(io, BLK_STS_IOERR);
@@ -727,6 +746,8 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 	io->bad = 0;
 	io->read = false;
 	io->held = false;
+	/* dm maps these where nothing may sleep. */
+	io->nowait = (bio->bi_opf & (REQ_NOWAIT | REQ_POLLED)) != 0;
 	io->status = BLK_STS_OK;
 
 	if (bio->bi_opf & REQ_PREFLUSH) {	/* dm sends it without data */
@@ -808,6 +829,7 @@ void ftm_watch_work(struct work_struct *work)
 	u8 late = 0;
 
 	if (timeout_ms) {
+		late = ftm_commit_late(m, limit);
 		for (b = m->bucket; b <= m->bucket + FTM_BUCKETS; b++) {
 			spin_lock_irq(&b->lock);
 			hlist_for_each_entry(rg, &b->flight, node)

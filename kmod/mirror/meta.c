@@ -24,6 +24,7 @@ struct ftm_mio {		/* one request of 4 KiB, or a flush */
 	struct bio bio;
 	struct bio_vec bvec;
 	refcount_t ref;		/* the waiter and the request */
+	bool commit;		/* nobody waits: ftm_commit_end() is told */
 	bool done;
 	blk_status_t status;
 };
@@ -57,11 +58,37 @@ static void mio_endio(struct bio *bio)
 	struct ftm_mio *mio = container_of(bio, struct ftm_mio, bio);
 	struct ftm_leg *leg = mio->leg;
 
+	if (mio->commit) {
+		ftm_commit_end(leg->m, leg->index, bio->bi_status);
+		mio_put(mio);
+		ftm_leg_put(leg);
+		return;
+	}
 	mio->status = bio->bi_status;
 	smp_store_release(&mio->done, true); /* pairs with mio_done() */
 	wake_up_all(&leg->m->wait);
 	mio_put(mio);
 	ftm_leg_put(leg);
+}
+
+static void mio_init(struct ftm_mio *mio, struct ftm_leg *leg, blk_opf_t opf,
+		     sector_t sector)
+{
+	mio->leg = leg;
+	mio->page = NULL;
+	refcount_set(&mio->ref, 2);
+	mio->commit = false;
+	mio->done = false;
+	bio_init(&mio->bio, leg->dev->bdev, &mio->bvec, 1, opf);
+	mio->bio.bi_iter.bi_sector = sector;
+	mio->bio.bi_end_io = mio_endio;
+}
+
+static void mio_set_block(struct ftm_mio *mio, const void *block)
+{
+	__bio_add_page(&mio->bio, is_vmalloc_addr(block) ? vmalloc_to_page(block) :
+							   virt_to_page(block),
+		       FT_BITMAP_BYTES, 0);
 }
 
 /*
@@ -75,16 +102,9 @@ static struct ftm_mio *mio_submit(struct ftm_leg *leg, blk_opf_t opf,
 	struct ftm *m = leg->m;
 	struct ftm_mio *mio = mempool_alloc(&m->mios, GFP_NOIO);
 
-	memset(mio, 0, sizeof(*mio));
-	mio->leg = leg;
-	refcount_set(&mio->ref, 2);
-	bio_init(&mio->bio, leg->dev->bdev, &mio->bvec, 1, opf);
-	mio->bio.bi_iter.bi_sector = sector;
-	mio->bio.bi_end_io = mio_endio;
+	mio_init(mio, leg, opf, sector);
 	if (block) {
-		__bio_add_page(&mio->bio, is_vmalloc_addr(data) ? vmalloc_to_page(data) :
-								  virt_to_page(data),
-			       FT_BITMAP_BYTES, 0);
+		mio_set_block(mio, data);
 	} else if (!(opf & REQ_PREFLUSH)) {
 		mio->page = mempool_alloc(&m->pages, GFP_NOIO);
 		if (data)
@@ -216,8 +236,11 @@ int ftm_write_super(struct ftm_leg *leg, struct ft_leg_meta *meta)
 	return 0;
 }
 
-/* ft_bitmap_block_seal(), but only what has changed is summed up again. */
-static void seal(struct ftm *m, u32 block)
+/*
+ * ft_bitmap_block_seal(), but only what has changed is summed up again. The block is
+ * not marked any more: the caller writes it.
+ */
+void ftm_block_seal(struct ftm *m, u32 block)
 {
 	struct ft_bitmap_block *b = &m->image[block];
 	struct ftm_sums *sums = &m->sums[block];
@@ -227,11 +250,11 @@ static void seal(struct ftm *m, u32 block)
 	b->pad = 0;
 	b->index = cpu_to_le64(block);
 	b->pad2 = 0;
-	for (i = 0; i < FT_BITMAP_PARTS; i++)
-		if (sums->stale & BIT(i))
-			sums->part[i] = cpu_to_le32(ft_bitmap_part_crc(b, i));
+	for_each_set_bit(i, &sums->stale, FT_BITMAP_PARTS)
+		sums->part[i] = cpu_to_le32(ft_bitmap_part_crc(b, i));
 	sums->stale = 0;
 	b->crc = cpu_to_le32(ft_crc32c(sums->part, sizeof(sums->part)));
+	clear_bit(block, m->dirty_block);
 }
 
 /*
@@ -252,8 +275,7 @@ int ftm_write_blocks(struct ftm *m, u8 legs, u8 *ok)
 		for_each_set_bit_from(block, m->dirty_block, m->blocks) {
 			if (n + FTM_LEGS > ARRAY_SIZE(mio))
 				break;
-			seal(m, block);
-			clear_bit(block, m->dirty_block);
+			ftm_block_seal(m, block);
 			for (l = 0; l < FTM_LEGS; l++) {
 				struct ftm_leg *leg = &m->leg[l];
 
@@ -279,6 +301,35 @@ int ftm_write_blocks(struct ftm *m, u8 legs, u8 *ok)
 		}
 	}
 	return err;
+}
+
+/*
+ * A write of one block of the image, for a commit: in steps, so that nothing is sent
+ * before all that is needed is there. None of them sleeps. prepare: NULL if there is
+ * no memory. submit: the caller holds the leg, which is put when the write ends.
+ */
+struct ftm_mio *ftm_block_prepare(struct ftm_leg *leg, u32 block)
+{
+	struct ftm *m = leg->m;
+	struct ftm_mio *mio = mempool_alloc(&m->mios, GFP_NOWAIT);
+
+	if (!mio)
+		return NULL;
+	mio_init(mio, leg, META_WRITE, leg->meta.bitmap_offset + 8ULL * block);
+	mio_set_block(mio, &m->image[block]);
+	refcount_set(&mio->ref, 1);
+	mio->commit = true;
+	return mio;
+}
+
+void ftm_block_drop(struct ftm_mio *mio)
+{
+	mio_put(mio);
+}
+
+void ftm_block_submit(struct ftm_mio *mio)
+{
+	submit_bio(&mio->bio);
 }
 
 /*

@@ -7,9 +7,11 @@
  *
  * Who runs where:
  *	map, endio	the I/O path; endio may be in interrupt context
- *	worker		meta.c: the only one that writes superblocks and bitmaps,
- *			that changes the bitmap's image, and that lets legs in.
- *			It waits for such writes only, each up to the deadline.
+ *	worker		worker.c: writes superblocks and bitmaps, changes the
+ *			bitmap's image, and lets legs in. It waits for such
+ *			writes only, each up to the deadline.
+ *	commit		commit.c: sets one bit in the worker's place, while that
+ *			has nothing to do
  *	copier		copy.c: copies regions from leg to leg
  *	cleaner		clean.c: flushes both legs, so that bits may be cleared
  *	reaper		legs.c: gives a lost leg's device back
@@ -117,6 +119,7 @@ struct ftm_io {
 	unsigned long sent_at;	/* jiffies */
 	struct bvec_iter iter;	/* reads: as it came, for another try */
 	u16 vecs;		/* writes: how many bvecs */
+	bool nowait;		/* ... and sent from where nothing may sleep */
 	u8 pending;		/* legs that have not answered */
 	u8 ok;			/* legs that answered well */
 	u8 leg;			/* reads: where it was sent */
@@ -146,7 +149,7 @@ struct ftm_write {
 /* What the checksum of a bitmap's block is made of. */
 struct ftm_sums {
 	__le32 part[FT_BITMAP_PARTS];
-	u8 stale;		/* parts that have changed since */
+	unsigned long stale;	/* parts that have changed since */
 };
 
 struct ftm_leg {
@@ -215,6 +218,17 @@ struct ftm_scrub {
 	u64 found, fixed, unreadable;	/* blocks */
 };
 
+/* A write that has its region's bit set, alone and without the worker. */
+struct ftm_commit {
+	unsigned long busy;	/* bit 0: the image is the worker's, or a commit's */
+	/* under ftm::lock */
+	struct ftm_io *io;
+	u8 left, ok, bad;	/* legs */
+	unsigned long sent_at;	/* jiffies */
+};
+
+struct ftm_mio;
+
 /* What a message asks of the worker. */
 struct ftm_request {
 	enum { FTM_JOIN, FTM_RESOLVE, FTM_REPLACE } what;
@@ -242,12 +256,13 @@ struct ftm {
 
 	struct ftm_leg leg[FTM_LEGS];
 	struct ftm_region *region;
-	struct ft_bitmap_block *image;	/* the bits as they should be; the worker's */
-	struct ftm_sums *sums;		/* of its blocks; the worker's */
-	unsigned long *dirty_block;	/* blocks to be written; the worker's */
+	/* Theirs who hold ftm_commit::busy: */
+	struct ft_bitmap_block *image;	/* the bits as they should be */
+	struct ftm_sums *sums;		/* of its blocks */
+	unsigned long *dirty_block;	/* blocks to be written */
 	struct ftm_bucket bucket[FTM_BUCKETS + 1];	/* the last: flushes */
 
-	spinlock_t lock;	/* from here to @scrub, and struct ftm_leg */
+	spinlock_t lock;	/* from here to @commit, and struct ftm_leg */
 	u32 flags;
 	enum ft_reason failed;
 	u64 since;
@@ -262,12 +277,13 @@ struct ftm {
 	struct list_head repair;	/* struct ftm_copy */
 	struct ftm_request *request;
 	struct ftm_scrub scrub;
+	struct ftm_commit commit;
 
 	atomic_t n_copy;		/* regions with R_COPY */
 	atomic_t n_flush;		/* regions with R_FLUSH */
 	atomic_t n_unreadable;		/* regions with R_UNREADABLE */
 	atomic_t n_active;		/* copies under way */
-	u32 n_dirty;			/* bits set in the image; the worker's */
+	u32 n_dirty;			/* bits set in the image; as that */
 	u32 cursor;			/* the copier's */
 	unsigned long busy_at;		/* jiffies of the last I/O from above; racy */
 	unsigned long pace_at;		/* the copier's: since when ... */
@@ -443,6 +459,18 @@ u64 ftm_new_gen(struct ftm *m);
 void ftm_image_set(struct ftm *m, u32 region);
 void ftm_image_clear(struct ftm *m, u32 region);
 void ftm_image_read(struct ftm *m);
+
+struct ftm_mio *ftm_block_prepare(struct ftm_leg *leg, u32 block);
+void ftm_block_drop(struct ftm_mio *mio);
+void ftm_block_submit(struct ftm_mio *mio);
+void ftm_block_seal(struct ftm *m, u32 block);
+
+/* commit.c */
+bool ftm_commit(struct ftm *m, struct ftm_io *io);
+void ftm_commit_end(struct ftm *m, unsigned int l, blk_status_t status);
+u8 ftm_commit_late(struct ftm *m, unsigned long limit);
+void ftm_image_take(struct ftm *m);
+void ftm_image_release(struct ftm *m);
 
 /* assemble.c */
 int ftm_assemble(struct ftm *m, bool check_only, char **error);

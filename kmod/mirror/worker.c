@@ -191,6 +191,7 @@ void ftm_worker(struct work_struct *work)
 	unsigned int l;
 	LIST_HEAD(list);
 
+	ftm_image_take(m);
 	for (l = 0; l < FTM_LEGS; l++) {
 		if (!test_bit(FTM_TODO_LOST + l, &m->todo))
 			continue;
@@ -217,6 +218,7 @@ void ftm_worker(struct work_struct *work)
 		answer(&list);
 		wake_up_all(&m->wait);
 	}
+	ftm_image_release(m);
 	if (test_and_clear_bit(FTM_TODO_EVENT, &m->todo))
 		tell(m);
 }

@@ -90,7 +90,7 @@ struct ft_sb {
 #define FT_BITMAP_BYTES		4096
 #define FT_BITMAP_MAP_BYTES	(FT_BITMAP_BYTES - 24)
 #define FT_BITMAP_BITS		(FT_BITMAP_MAP_BYTES * 8U)
-#define FT_BITMAP_PARTS		8	/* with a checksum of their own, not stored */
+#define FT_BITMAP_PARTS		32	/* with a checksum of their own, not stored */
 
 /* One block of the bitmap. A block that cannot be read, or whose check does
  * not hold, counts as all ones.
@@ -322,7 +322,7 @@ static inline void ft_sb_encode(const struct ft_leg_meta *m, struct ft_sb *sb)
 	sb->crc = cpu_to_le32(ft_crc32c(sb, FT_SB_BYTES - 4));
 }
 
-/* crc32c of 512 bytes of a bitmap's block, of which the last 4 do not count at its end. */
+/* crc32c of 128 bytes of a bitmap's block; the last 4 of the block do not count. */
 static inline __u32 ft_bitmap_part_crc(const struct ft_bitmap_block *b, __u32 part)
 {
 	const __u32 bytes = FT_BITMAP_BYTES / FT_BITMAP_PARTS;
@@ -333,7 +333,7 @@ static inline __u32 ft_bitmap_part_crc(const struct ft_bitmap_block *b, __u32 pa
 
 /*
  * The checksum of a block is the crc32c of those of its parts, little endian: who
- * changes one bit has an eighth of it to read again.
+ * changes one bit has little of it to read again.
  */
 static inline __u32 ft_bitmap_crc(const struct ft_bitmap_block *b)
 {
