@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr const char *kernel_modules[] = {"ft_core", "ft_bond", "ft_mirror"};
+constexpr const char *kernel_modules[] = {"ft_core", "ft_bond", "ft_mirror", "ft_chipset"};
 
 std::string contents(const fs::path &path) {
     std::ifstream file(path, std::ios::binary);

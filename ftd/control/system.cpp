@@ -261,7 +261,36 @@ void System::publish() {
         published_(before, view_);
 }
 
+// Somebody pressed the button of a module: its slot will be switched off, unless he
+// presses it again. The pairs go before that, or come back.
+void System::follow_buttons() {
+    bool changed = false;
+    for (const KernelModule &module : facts_.kernel.modules) {
+        const auto seen = view_.modules.find(module.id);
+        const bool online = module.state == FT_MODULE_STATE_ONLINE;
+        if (seen == view_.modules.end())
+            continue;
+        try {
+            if (module.card == FT_CARD_LEAVING && online && seen->second.blockers.empty()) {
+                kernel_->isolate(module.id, false);
+                leaving_.insert(module.id);
+                changed = true;
+            } else if (module.card != FT_CARD_LEAVING && leaving_.erase(module.id) && !online &&
+                       module.card == FT_CARD_PRESENT && present_[module.id]) {
+                kernel_->join(module.id);
+                changed = true;
+            }
+        } catch (const std::system_error &error) {
+            journal::error(fmt::format("module {} whose button was pressed: {}", module.id,
+                                       error.code().message()));
+        }
+    }
+    if (changed)
+        refresh();
+}
+
 void System::reconcile() {
+    follow_buttons();
     wake_ = never;
     for (auto entry = work_.begin(); entry != work_.end();) {
         const std::string &name = entry->first;
@@ -456,7 +485,7 @@ void System::remove_module(std::uint32_t id, bool force) {
                         "accept the outage with --force",
                         id, fmt::join(module->second.blockers, "; ")));
     try {
-        kernel_->isolate(id);
+        kernel_->isolate(id, true);
     } catch (const std::system_error &error) {
         throw failed(fmt::format("module {} could not be cut off: {}", id, error.code().message()));
     }

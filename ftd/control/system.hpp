@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <systemd/sd-event.h>
@@ -101,6 +102,7 @@ class System {
     std::string modules_refused(const std::system_error &error) const;
     void publish();
 
+    void follow_buttons();
     void reconcile();
     void reconcile_bond(const BondConfig &bond);
     void reconcile_mirror(const MirrorConfig &mirror);
@@ -153,6 +155,7 @@ class System {
     SystemView view_;
     std::map<std::string, std::shared_ptr<PairWork>> work_;
     std::map<std::uint32_t, bool> present_;
+    std::set<std::uint32_t> leaving_; // cut off because their button was pressed
     std::shared_ptr<Application> application_;
     bool going_back_ = false;
     Jobs jobs_;

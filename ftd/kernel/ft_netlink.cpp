@@ -103,6 +103,7 @@ KernelModule read_module(const nlmsghdr *message) {
     module.state = static_cast<ft_module_state>(attributes.number(FT_A_MODULE_STATE));
     module.reason = static_cast<ft_reason>(attributes.number(FT_A_REASON));
     module.since = attributes.number(FT_A_SINCE);
+    module.card = static_cast<ft_card>(attributes.number(FT_A_MODULE_CARD));
     if (const nlattr *nest = attributes.get(FT_A_BRIDGES)) {
         each_attribute(nest,
                        [&](const nlattr *bridge) { module.bridges.push_back(text_of(bridge)); });
@@ -264,10 +265,14 @@ void FtNetlink::define(std::uint32_t module, const std::vector<std::string> &bri
         [](const nlmsghdr *) {});
 }
 
-void FtNetlink::module_command(std::uint8_t command, std::uint32_t module) {
+void FtNetlink::module_command(std::uint8_t command, std::uint32_t module, bool cut) {
     talk(
         command, NLM_F_ACK,
-        [&](nlmsghdr *request) { mnl_attr_put_u32(request, FT_A_MODULE_ID, module); },
+        [&](nlmsghdr *request) {
+            mnl_attr_put_u32(request, FT_A_MODULE_ID, module);
+            if (cut)
+                mnl_attr_put(request, FT_A_CUT, 0, nullptr);
+        },
         [](const nlmsghdr *) {});
 }
 
@@ -275,8 +280,8 @@ void FtNetlink::forget(std::uint32_t module) {
     module_command(FT_CMD_DEL_MODULE, module);
 }
 
-void FtNetlink::isolate(std::uint32_t module) {
-    module_command(FT_CMD_ISOLATE_MODULE, module);
+void FtNetlink::isolate(std::uint32_t module, bool cut) {
+    module_command(FT_CMD_ISOLATE_MODULE, module, cut);
 }
 
 void FtNetlink::join(std::uint32_t module) {

@@ -24,7 +24,8 @@ class FtNetlink {
 
     void define(std::uint32_t module, const std::vector<std::string> &bridges);
     void forget(std::uint32_t module);
-    void isolate(std::uint32_t module);
+    // `cut`: down to its bridges, where they can be.
+    void isolate(std::uint32_t module, bool cut);
     void join(std::uint32_t module);
 
   private:
@@ -35,7 +36,7 @@ class FtNetlink {
     using Read = std::function<void(const nlmsghdr *)>;
     // Throws std::system_error with what the kernel answered.
     void talk(std::uint8_t command, std::uint16_t flags, const Build &build, const Read &read);
-    void module_command(std::uint8_t command, std::uint32_t module);
+    void module_command(std::uint8_t command, std::uint32_t module, bool cut = false);
 
     Handle<mnl_socket, mnl_socket_close> commands_, events_;
     std::uint16_t family_ = 0;

@@ -63,6 +63,9 @@ Cure cure_of(ft_reason reason) {
     case FT_REASON_INCONSISTENT:
     case FT_REASON_NEWER_LEG:
     case FT_REASON_TX_STALLED:
+    // The module's fault: its devices may be as good as ever.
+    case FT_REASON_FATAL_ERROR:
+    case FT_REASON_POWER_FAULT:
         return Cure::person;
     case FT_REASON_NONE:
     case FT_REASON_NEVER_THERE:

@@ -17,6 +17,7 @@ struct KernelModule {
     std::vector<std::string> bridges;
     ft_reason reason = FT_REASON_NONE;
     std::uint64_t since = 0; // CLOCK_BOOTTIME ns
+    ft_card card{};          // 0: nobody can tell
 };
 
 struct KernelMember {

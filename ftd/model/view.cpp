@@ -53,6 +53,10 @@ std::string past(const Fault *fault) {
                        mtbf ? fmt::format(", every {} on average", span(*mtbf)) : std::string());
 }
 
+std::string replace_module(const std::string &id) {
+    return fmt::format("replace module {0}, or try it again: \"ftctl module online {0}\"", id);
+}
+
 // What to do about one member that is not as it should be.
 std::string member_action(ft_pair_type type, const MemberView &member, const Fault *fault) {
     const std::string &path = member.path;
@@ -95,6 +99,9 @@ std::string member_action(ft_pair_type type, const MemberView &member, const Fau
         return past(fault) +
                fmt::format("replace the {} of {}, or try it again: \"ftctl module online {}\"",
                            device, path, module);
+    case FT_REASON_FATAL_ERROR:
+    case FT_REASON_POWER_FAULT:
+        return replace_module(module);
     case FT_REASON_RECORD_FAILED:
         return fmt::format("replace the disk of {}; then stop what uses the mirror and assemble it "
                            "again",
@@ -218,6 +225,8 @@ class Composer {
         for (std::size_t i = 0; i < 2; i++) {
             MemberView &member = pair.members[i];
             const Finding &finding = findings.members[i];
+            if (const KernelModule *module = cut_off(member))
+                member.reason = module->reason;
             const bool used = good(member.state) || member.state == FT_MEMBER_STATE_SYNCING;
             if (!used && finding.reason != FT_REASON_NONE) {
                 member.state = finding.state;
@@ -250,6 +259,17 @@ class Composer {
         pair.next_action = action;
     }
 
+    // The module of a member that is lost because the module is cut off. The devices of
+    // one that is held are removed: that is not why.
+    const KernelModule *cut_off(const MemberView &member) const {
+        const auto path = DevicePath::parse(member.path);
+        const KernelModule *module = path ? facts_.kernel.module(path->module) : nullptr;
+        const bool cut = module && module->state == FT_MODULE_STATE_OFFLINE &&
+                         (member.reason == FT_REASON_ISOLATED ||
+                          (member.reason == FT_REASON_REMOVED && module->card == FT_CARD_HELD));
+        return cut ? module : nullptr;
+    }
+
     ModuleView compose_module(const ModuleConfig &config) {
         ModuleView module;
         module.id = config.id;
@@ -258,15 +278,26 @@ class Composer {
         const auto gone = facts_.module_gone.find(config.id);
         if (kernel) {
             module.since = kernel->since;
-            if (kernel->state == FT_MODULE_STATE_OFFLINE)
+            if (kernel->state == FT_MODULE_STATE_OFFLINE && cure_of(kernel->reason) == Cure::none)
                 module.requested = FT_MODULE_STATE_OFFLINE;
         }
-        if (!module_present(config, facts_.inventory)) {
+        const bool held = kernel && kernel->card == FT_CARD_HELD;
+        if (!held && !module_present(config, facts_.inventory)) {
             module.state = FT_MODULE_STATE_REMOVED;
             module.reason = FT_REASON_REMOVED;
             if (gone != facts_.module_gone.end())
                 module.since = gone->second;
-            module.next_action = fmt::format("put module {} back", config.id);
+            module.next_action =
+                kernel && kernel->card == FT_CARD_PRESENT
+                    ? fmt::format("module {} does not answer, or its slot is switched off: put it "
+                                  "in again",
+                                  config.id)
+                    : fmt::format("put module {} back", config.id);
+        } else if (kernel && kernel->state == FT_MODULE_STATE_OFFLINE &&
+                   cure_of(kernel->reason) != Cure::none) {
+            module.state = FT_MODULE_STATE_BROKEN;
+            module.reason = kernel->reason;
+            module.next_action = replace_module(fmt::format("{}", config.id));
         } else if (kernel && kernel->state == FT_MODULE_STATE_OFFLINE) {
             module.state = FT_MODULE_STATE_OFFLINE;
             module.reason = kernel->reason;
@@ -278,6 +309,10 @@ class Composer {
         }
         list_devices(module);
         list_blockers(module);
+        if (kernel && kernel->card == FT_CARD_LEAVING && !module.blockers.empty())
+            module.next_action =
+                fmt::format("its button was pressed: press it again within 5 s, or {}",
+                            module.blockers.front());
         return module;
     }
 

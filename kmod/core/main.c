@@ -112,4 +112,5 @@ module_exit(ft_core_exit);
 
 MODULE_DESCRIPTION("ftstack: modules, pairs and isolation");
 MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("post: ft_chipset");
 MODULE_ALIAS_GENL_FAMILY(FT_GENL_NAME);

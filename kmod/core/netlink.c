@@ -24,6 +24,11 @@ static const struct nla_policy ft_module_policy[] = {
 	[FT_A_MODULE_ID] = { .type = NLA_U32 },
 };
 
+static const struct nla_policy ft_isolate_policy[] = {
+	[FT_A_MODULE_ID] = { .type = NLA_U32 },
+	[FT_A_CUT] = { .type = NLA_FLAG },
+};
+
 static const struct nla_policy ft_bridge_policy[] = {
 	[FT_A_BRIDGE] = { .type = NLA_NUL_STRING, .len = FT_ADDRESS_LEN },
 };
@@ -43,6 +48,7 @@ static struct genl_family ft_family;
 
 static int ft_put_module(struct sk_buff *skb, const struct ft_module *module)
 {
+	enum ft_card card = ft_module_card(module);
 	char address[FT_ADDRESS_LEN + 1];
 	struct nlattr *bridges;
 	unsigned int i;
@@ -50,7 +56,8 @@ static int ft_put_module(struct sk_buff *skb, const struct ft_module *module)
 	if (nla_put_u32(skb, FT_A_MODULE_ID, module->id) ||
 	    nla_put_u8(skb, FT_A_MODULE_STATE, module->state) ||
 	    nla_put_u32(skb, FT_A_REASON, module->reason) ||
-	    nla_put_u64_64bit(skb, FT_A_SINCE, module->since, FT_A_PAD))
+	    nla_put_u64_64bit(skb, FT_A_SINCE, module->since, FT_A_PAD) ||
+	    (card && nla_put_u8(skb, FT_A_MODULE_CARD, card)))
 		return -EMSGSIZE;
 	bridges = nla_nest_start(skb, FT_A_BRIDGES);
 	if (!bridges)
@@ -205,26 +212,27 @@ static int ft_del_module(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int ft_isolate_module(struct sk_buff *skb, struct genl_info *info)
+static int ft_switch_module(struct genl_info *info, bool on)
 {
 	unsigned int noio = ft_lock();
 	struct ft_module *module = ft_module_asked(info);
+	u32 id = IS_ERR(module) ? FT_MODULE_NONE : module->id;
 
-	if (!IS_ERR(module))
-		ft_module_isolate(module);
 	ft_unlock(noio);
-	return PTR_ERR_OR_ZERO(module);
+	if (IS_ERR(module))
+		return PTR_ERR(module);
+	return ft_module_switch(id, on, !on && info->attrs[FT_A_CUT],
+				FT_REASON_ISOLATED);
+}
+
+static int ft_isolate_module(struct sk_buff *skb, struct genl_info *info)
+{
+	return ft_switch_module(info, false);
 }
 
 static int ft_join_module(struct sk_buff *skb, struct genl_info *info)
 {
-	unsigned int noio = ft_lock();
-	struct ft_module *module = ft_module_asked(info);
-
-	if (!IS_ERR(module))
-		ft_module_join(module);
-	ft_unlock(noio);
-	return PTR_ERR_OR_ZERO(module);
+	return ft_switch_module(info, true);
 }
 
 /* Returns how many, or an error; @bridge has room for FT_BRIDGES_MAX. */
@@ -394,8 +402,8 @@ static const struct genl_ops ft_ops[] = {
 		.cmd = FT_CMD_ISOLATE_MODULE,
 		.flags = GENL_ADMIN_PERM,
 		.doit = ft_isolate_module,
-		.policy = ft_module_policy,
-		.maxattr = ARRAY_SIZE(ft_module_policy) - 1,
+		.policy = ft_isolate_policy,
+		.maxattr = ARRAY_SIZE(ft_isolate_policy) - 1,
 	}, {
 		.cmd = FT_CMD_JOIN_MODULE,
 		.flags = GENL_ADMIN_PERM,

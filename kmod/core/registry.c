@@ -105,7 +105,7 @@ static void ft_module_set(struct ft_module *module, enum ft_module_state state,
 	module->since = ktime_get_boottime_ns();
 }
 
-void ft_module_isolate(struct ft_module *module)
+void ft_module_isolate(struct ft_module *module, enum ft_reason reason)
 {
 	unsigned int cut;
 
@@ -113,9 +113,10 @@ void ft_module_isolate(struct ft_module *module)
 	if (module->state == FT_MODULE_STATE_OFFLINE)
 		return;
 	/* ft_pair_set_member() takes the same lock: no member slips in later */
-	ft_module_set(module, FT_MODULE_STATE_OFFLINE, FT_REASON_ISOLATED);
+	ft_module_set(module, FT_MODULE_STATE_OFFLINE, reason);
 	cut = ft_isolate_members(module);
-	pr_info("module %u isolated, %u members cut off\n", module->id, cut);
+	pr_info("module %u isolated (%s), %u members cut off\n", module->id,
+		ft_reason_name(reason), cut);
 	ft_event_module(FT_CMD_NEW_MODULE, module);
 }
 
@@ -137,8 +138,8 @@ void ft_module_join(struct ft_module *module)
 	ft_event_module(FT_CMD_NEW_MODULE, module);
 }
 
-static bool ft_module_has(const struct ft_module *module,
-			  const struct ft_bridge *bridge)
+bool ft_module_has(const struct ft_module *module,
+		   const struct ft_bridge *bridge)
 {
 	unsigned int i;
 
@@ -285,6 +286,29 @@ void ft_device_lost(struct device *dev)
 			pair->ops->isolate(pair, i, FT_REASON_REMOVED);
 			if (below)
 				ft_member_drop(pair, i);
+			ft_pair_changed(pair);
+			cut++;
+		}
+	}
+	if (cut)
+		synchronize_rcu_expedited();
+}
+
+/*
+ * What is below @bridge is gone, and will be removed: the pairs need not wait
+ * for that.
+ */
+void ft_below_lost(struct device *bridge)
+{
+	struct ft_pair *pair;
+	unsigned int i, cut = 0;
+
+	lockdep_assert_held(&ft_mutex);
+	list_for_each_entry(pair, &ft_pairs, list) {
+		for (i = 0; i < FT_MEMBERS; i++) {
+			if (!ft_device_is_below(pair->pci[i], bridge))
+				continue;
+			pair->ops->isolate(pair, i, FT_REASON_REMOVED);
 			ft_pair_changed(pair);
 			cut++;
 		}

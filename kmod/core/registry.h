@@ -55,13 +55,25 @@ struct ft_module *ft_member_module(const struct ft_pair *pair,
 int ft_module_define(u32 id, const struct ft_bridge *bridge,
 		     unsigned int nbridges, struct netlink_ext_ack *extack);
 int ft_module_forget(struct ft_module *module, struct netlink_ext_ack *extack);
-void ft_module_isolate(struct ft_module *module);
+bool ft_module_has(const struct ft_module *module,
+		   const struct ft_bridge *bridge);
+void ft_module_isolate(struct ft_module *module, enum ft_reason reason);
 void ft_module_join(struct ft_module *module);
 void ft_device_lost(struct device *dev);
+void ft_below_lost(struct device *bridge);
 
 void ft_registry_free(void);
 
+/* chipset.c */
+enum ft_card ft_module_card(const struct ft_module *module);
+/*
+ * Isolates a module, and with @cut its bridges; or joins it, restored. Without
+ * ft_mutex. -ENOENT: no such module.
+ */
+int ft_module_switch(u32 id, bool on, bool cut, enum ft_reason reason);
+
 /* topology.c */
+struct pci_dev *ft_bridge_get(const struct ft_bridge *bridge);
 int ft_bridge_parse(struct ft_bridge *bridge, const char *address);
 int ft_bridge_format(char *buf, size_t size, const struct ft_bridge *bridge);
 bool ft_bridge_equal(const struct ft_bridge *a, const struct ft_bridge *b);

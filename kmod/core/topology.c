@@ -46,7 +46,8 @@ bool ft_bridge_equal(const struct ft_bridge *a, const struct ft_bridge *b)
 	       a->devfn == b->devfn;
 }
 
-static struct pci_dev *ft_bridge_get(const struct ft_bridge *bridge)
+/* The caller puts it; NULL: there is none. */
+struct pci_dev *ft_bridge_get(const struct ft_bridge *bridge)
 {
 	return pci_get_domain_bus_and_slot(bridge->domain, bridge->bus,
 					   bridge->devfn);

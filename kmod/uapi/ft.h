@@ -73,19 +73,30 @@
 	X(PATH_RX_DEAD,  22, "port: its link is up, but it receives nothing") \
 	X(TX_STALLED,    23, "port: its transmit queue stands still") \
 	X(SCRUB,         24, "legs: both are read and compared") \
-	X(UNREADABLE,    25, "leg: blocks that the other one lacks cannot be read")
+	X(UNREADABLE,    25, "leg: blocks that the other one lacks cannot be read") \
+	X(FATAL_ERROR,   26, "the bridge of its module reported a fatal error") \
+	X(POWER_FAULT,   27, "the slot of its module has a power fault")
+
+/* The card of a module, as its slot tells; of several slots the last row wins. */
+#define FT_CARDS(X) \
+	X(ABSENT,  1, "no card is in the slot") \
+	X(PRESENT, 2, "a card is in the slot") \
+	X(LEAVING, 3, "a card whose slot is about to be switched off: its button was pressed") \
+	X(HELD,    4, "a card that is held in reset: its module was cut off")
 
 #define FT_ENUM_ROW_PAIR_TYPE(n, v, t)		FT_PAIR_##n = v,
 #define FT_ENUM_ROW_PAIR_STATE(n, v, t)		FT_PAIR_STATE_##n = v,
 #define FT_ENUM_ROW_MODULE_STATE(n, v, t)	FT_MODULE_STATE_##n = v,
 #define FT_ENUM_ROW_MEMBER_STATE(n, v, t)	FT_MEMBER_STATE_##n = v,
 #define FT_ENUM_ROW_REASON(n, v, t)		FT_REASON_##n = v,
+#define FT_ENUM_ROW_CARD(n, v, t)		FT_CARD_##n = v,
 
 enum ft_pair_type { FT_PAIR_TYPES(FT_ENUM_ROW_PAIR_TYPE) };
 enum ft_pair_state { FT_PAIR_STATES(FT_ENUM_ROW_PAIR_STATE) };
 enum ft_module_state { FT_MODULE_STATES(FT_ENUM_ROW_MODULE_STATE) };
 enum ft_member_state { FT_MEMBER_STATES(FT_ENUM_ROW_MEMBER_STATE) };
 enum ft_reason { FT_REASONS(FT_ENUM_ROW_REASON) };
+enum ft_card { FT_CARDS(FT_ENUM_ROW_CARD) };
 
 /*
  * Generic netlink family "ft", version 1.
@@ -120,7 +131,9 @@ enum ft_cmd {
 				 */
 	FT_CMD_ISOLATE_MODULE,	/* MODULE_ID: cut the module off; when the
 				 * call returns no pair sends anything to it
-				 * (ENOENT)
+				 * (ENOENT). With CUT its bridges are cut as
+				 * well, where they can be: the card is HELD,
+				 * and its devices are removed.
 				 */
 	FT_CMD_JOIN_MODULE,	/* MODULE_ID: its devices may be used again */
 	FT_CMD_GET_PAIR,
@@ -157,6 +170,8 @@ enum ft_attr {
 	FT_A_SYNC_TOTAL,	/* u64, bytes this resync has to copy */
 	FT_A_SYNC_COPIED,	/* u64, bytes copied since the mirror started */
 	FT_A_SWITCHES,		/* u32, bond: switches of the active port */
+	FT_A_CUT,		/* flag */
+	FT_A_MODULE_CARD,	/* u8, enum ft_card; none: nobody can tell */
 	__FT_A_MAX
 };
 

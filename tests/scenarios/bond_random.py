@@ -112,7 +112,7 @@ sh("ip -all netns del; ip link del br0; rmmod ft_bond", timeout=300)
 expect(sh("ftnl pairs").strip() == "", f"a pair is left behind: {said}")
 listener.kill()
 sh("for m in $(ftnl modules | cut -d' ' -f2); do ftnl del $m; done; "
-   "! grep -q ^ft_mirror /proc/modules || rmmod ft_mirror; rmmod ft_core", timeout=300)
+   "! grep -q ^ft_mirror /proc/modules || rmmod ft_mirror; rmmod ft_chipset ft_core", timeout=300)
 for module in (10, 11):
     said = sh(f"ip -d link show {nic(module)}")
     expect("SLAVE" not in said and "promiscuity 0" in said and "allmulti 0" in said, said)

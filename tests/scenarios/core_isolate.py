@@ -97,4 +97,4 @@ for n in range(MANY):
 sh("\n".join(script), timeout=300)
 expect(sh("ftnl pairs").count("BOND many") == MANY, "a dump of many pairs is not whole")
 sh("! grep -q ^ft_mirror /proc/modules || rmmod ft_mirror; "
-   "rmmod ft_bond && rmmod ft_core || { lsmod; false; }", timeout=300)
+   "rmmod ft_bond && rmmod ft_chipset ft_core || { lsmod; false; }", timeout=300)

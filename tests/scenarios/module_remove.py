@@ -22,12 +22,8 @@ expect("safe to pull" in said.lower(), "it does not say that the module may be p
 module = next(m for m in status()["modules"] if m["id"] == 11)
 expect(module["state"] == "OFFLINE", f"the module is {module['state']}")
 expect(mirror()["state"] == "SIMPLEX", "the mirror still uses the module")
-before = sh("cat /sys/block/$(basename $(readlink -f /dev/disk/by-id/nvme-*_"
-            f"{disk(11).serial}))/stat").split()[4]
+wait_for("! ls /dev/disk/by-id/nvme-*_" + disk(11).serial)  # its bridge is held in reset
 writer.more()
-after = sh("cat /sys/block/$(basename $(readlink -f /dev/disk/by-id/nvme-*_"
-           f"{disk(11).serial}))/stat").split()[4]
-expect(before == after, "something was written to a module that is cut off")
 
 # The other one is the last good side now.
 code, said = rc("ftctl module remove 10"), sh("ftctl module remove 10 2>&1", check=False)

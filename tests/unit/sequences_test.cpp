@@ -128,7 +128,7 @@ class Server {
                 {static_cast<std::uint32_t>(10 + m),
                  offline_[m] ? FT_MODULE_STATE_OFFLINE : FT_MODULE_STATE_ONLINE,
                  {},
-                 FT_REASON_NONE,
+                 offline_[m] ? FT_REASON_ISOLATED : FT_REASON_NONE,
                  1});
         for (std::size_t p = 0; p < 2; p++) {
             unsigned good = 0;

@@ -70,6 +70,31 @@ TEST(View, ModuleTakenOut) {
     EXPECT_TRUE(mentions(view.modules.at(11).next_action, "ftctl module online 11"));
 }
 
+TEST(View, ModuleHeld) {
+    ft::Facts facts = pulled(); // its devices are gone, the card is not
+    facts.kernel.modules[1].state = FT_MODULE_STATE_OFFLINE;
+    facts.kernel.modules[1].reason = FT_REASON_ISOLATED;
+    facts.kernel.modules[1].card = FT_CARD_HELD;
+    ft::SystemView view = ft::compose(facts);
+    EXPECT_EQ(view.modules.at(11).state, FT_MODULE_STATE_OFFLINE);
+    EXPECT_EQ(view.modules.at(11).requested, FT_MODULE_STATE_OFFLINE);
+    EXPECT_TRUE(mentions(view.next_action, "ftctl module online 11"));
+    EXPECT_TRUE(view.alerts.empty());
+    for (const ft_reason reason : {FT_REASON_FATAL_ERROR, FT_REASON_POWER_FAULT}) {
+        facts.kernel.modules[1].reason = reason;
+        view = ft::compose(facts);
+        EXPECT_EQ(view.modules.at(11).state, FT_MODULE_STATE_BROKEN);
+        EXPECT_EQ(view.modules.at(11).requested, FT_MODULE_STATE_ONLINE);
+        EXPECT_TRUE(mentions(view.next_action, "replace module 11"));
+        EXPECT_FALSE(view.alerts.empty());
+    }
+    // Pulled, or nothing comes up in the slot.
+    facts.kernel.modules[1].card = FT_CARD_ABSENT;
+    EXPECT_EQ(ft::compose(facts).modules.at(11).next_action, "put module 11 back");
+    facts.kernel.modules[1].card = FT_CARD_PRESENT;
+    EXPECT_TRUE(mentions(ft::compose(facts).modules.at(11).next_action, "does not answer"));
+}
+
 TEST(View, WhatNoPairProtectsStandsAgainstARemoval) {
     ft::Facts facts = duplex();
     ft::Nic nic = test::nic("0000:00:05.0", "0000:02:00.7", "eth7", 7);
@@ -82,6 +107,16 @@ TEST(View, WhatNoPairProtectsStandsAgainstARemoval) {
                          "11/7 (eth7) is in no pair and has an IP address"));
     facts.inventory.nics.back().master = "br0";
     EXPECT_TRUE(mentions(ft::compose(facts).modules.at(11).blockers[0], "in use by br0"));
+}
+
+TEST(View, ButtonPressed) {
+    ft::Facts facts = duplex();
+    facts.kernel.modules[1].card = FT_CARD_LEAVING;
+    EXPECT_EQ(ft::compose(facts).modules.at(11).next_action, "");
+    facts.kernel.pairs[1].state = FT_PAIR_STATE_SIMPLEX;
+    facts.kernel.pairs[1].members[0].state = FT_MEMBER_STATE_FAULTY;
+    facts.kernel.pairs[1].members[0].reason = FT_REASON_IO_ERROR;
+    EXPECT_TRUE(mentions(ft::compose(facts).modules.at(11).next_action, "press it again"));
 }
 
 TEST(View, Resync) {
