@@ -33,7 +33,10 @@
 #define FTB_SOURCE_BUCKETS	256
 #define FTB_SOURCE_WAYS		4
 
+struct bpf_prog;
 struct ftb_slot;
+struct netdev_bpf;
+struct xdp_frame;
 
 /* Why a port must not carry traffic, whatever its link says; bits of barred. */
 enum ftb_bar {
@@ -150,6 +153,7 @@ struct ftb {
 	u32 announce_spacing_ms;
 	u32 probe_ms;
 	bool adjusting;			/* we change a port's address or MTU */
+	struct bpf_prog *xdp_prog;	/* runs in the ports' drivers */
 
 	/* Under lock */
 	spinlock_t lock;
@@ -324,6 +328,15 @@ void ftb_probe_leave(struct ftb_port *port);
 bool ftb_probe_receive(struct ftb *bond, struct ftb_port *port,
 		       struct sk_buff *skb);
 void ftb_note_witness(struct ftb *bond, struct sk_buff *skb);
+
+/* xdp.c */
+int ftb_bpf(struct net_device *dev, struct netdev_bpf *xdp);
+int ftb_xdp_xmit(struct net_device *dev, int count, struct xdp_frame **frames,
+		 u32 flags);
+int ftb_xdp_enter(struct ftb *bond, struct ftb_port *port,
+		  struct netlink_ext_ack *extack);
+void ftb_xdp_leave(struct ftb *bond, struct ftb_port *port);
+void ftb_xdp_features(struct ftb *bond);
 
 /* netlink.c */
 extern struct rtnl_link_ops ftb_link_ops;

@@ -106,6 +106,7 @@ void ftb_compute_features(struct ftb *bond)
 	if (dev->priv_flags & IFF_XMIT_DST_RELEASE_PERM &&
 	    dst_release == FTB_DST_RELEASE)
 		dev->priv_flags |= IFF_XMIT_DST_RELEASE;
+	ftb_xdp_features(bond);
 	netdev_change_features(dev);
 }
 
@@ -322,6 +323,8 @@ const struct net_device_ops ftb_netdev_ops = {
 	.ndo_fix_features = ftb_fix_features,
 	.ndo_features_check = passthru_features_check,
 	.ndo_get_xmit_slave = ftb_get_xmit_slave,
+	.ndo_bpf = ftb_bpf,
+	.ndo_xdp_xmit = ftb_xdp_xmit,
 #ifdef CONFIG_NET_POLL_CONTROLLER
 	.ndo_netpoll_setup = ftb_netpoll_setup,
 	.ndo_netpoll_cleanup = ftb_netpoll_cleanup,

@@ -259,9 +259,14 @@ static int ftb_attach(struct ftb *bond, struct ftb_port *port,
 			       "the interface cannot send for netconsole, which uses the bond");
 		goto rx_flags;
 	}
+	err = ftb_xdp_enter(bond, port, extack);
+	if (err)
+		goto netpoll;
 	dev_disable_lro(port_dev);
 	return 0;
 
+netpoll:
+	ftb_netpoll_leave(port);
 rx_flags:
 	ftb_unshare_rx_flags(dev, port_dev);
 link:
@@ -286,6 +291,7 @@ static void ftb_detach(struct ftb *bond, struct ftb_port *port)
 	netdev_rx_handler_unregister(port_dev);
 	netdev_upper_dev_unlink(port_dev, dev);
 	ftb_unshare_rx_flags(dev, port_dev);
+	ftb_xdp_leave(bond, port);
 	ftb_netpoll_leave(port);
 	ftb_probe_leave(port);
 	dev_uc_unsync(port_dev, dev);

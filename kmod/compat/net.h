@@ -72,6 +72,35 @@ static inline void ft_clear_port_flags(struct net_device *dev)
 #endif
 }
 
+/* Gives a port's driver a program. RTNL. */
+static inline int ft_xdp_setup(struct net_device *dev, struct netdev_bpf *xdp)
+{
+#ifdef FT_HAVE_XDP_PROPAGATE
+	return dev_xdp_propagate(dev, xdp);
+#else
+	return dev->netdev_ops->ndo_bpf(dev, xdp);
+#endif
+}
+
+/* Kernels without these bits try, and see. */
+static inline u32 ft_xdp_features(const struct net_device *dev)
+{
+#ifdef FT_HAVE_XDP_FEATURES
+	return dev->xdp_features & (NETDEV_XDP_ACT_BASIC |
+				    NETDEV_XDP_ACT_REDIRECT |
+				    NETDEV_XDP_ACT_NDO_XMIT);
+#else
+	return 0;
+#endif
+}
+
+static inline void ft_set_xdp_features(struct net_device *dev, u32 features)
+{
+#ifdef FT_HAVE_XDP_FEATURES
+	xdp_set_features_flag(dev, features);
+#endif
+}
+
 /* The arguments of ndo_netpoll_setup; the second one was never used. */
 #ifdef FT_HAVE_NETPOLL_INFO
 #define FT_NETPOLL_SETUP_ARGS struct net_device *dev, struct netpoll_info *info
