@@ -23,6 +23,28 @@ else:
     print(*(pair["name"] for pair in status[kind]))' "$1"
 }
 
+_ftctl_links()
+{
+	(cd /sys/class/net 2>/dev/null && printf '%s ' *)
+}
+
+# They are the kernel's, whether or not ftd knows them.
+_ftctl_bonds()
+{
+	(cd /sys/class/net 2>/dev/null && grep -ls '^DEVTYPE=ftbond$' */uevent | cut -d/ -f1)
+}
+
+_ftctl_bond_settings()
+{
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	--failback) echo never better always ;;
+	--primary) echo none "$(_ftctl_links)" ;;
+	--hold-down | --probe-interval | --announce-count | --announce-spacing) ;;
+	*) echo --primary --failback --hold-down --probe-interval --announce-count \
+		--announce-spacing --allow-same-module "$(_ftctl_links)" ;;
+	esac
+}
+
 _ftctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} sub=${COMP_WORDS[2]} words=
@@ -36,6 +58,7 @@ _ftctl()
 		monitor) words=--json ;;
 		wait) words="--duplex --timeout" ;;
 		module) words="list show can-remove remove replace online" ;;
+		bond) words="create set show switch delete" ;;
 		mirror) words="create examine verify remove start resolve replace scrub show prefer" ;;
 		setup) words="--yes --dry-run --wipe --replace-blank" ;;
 		config) words=check ;;
@@ -49,7 +72,9 @@ _ftctl()
 		case $verb/$sub in
 		module/list) ;;
 		module/*) words=$(_ftctl_objects modules) ;;
-		bond/*) words=$(_ftctl_objects bonds) ;;
+		bond/create) ;;
+		bond/show) words="$(_ftctl_bonds) --json" ;;
+		bond/*) words=$(_ftctl_bonds) ;;
 		mirror/examine | mirror/verify | mirror/remove) compopt -o default ;;
 		mirror/create) ;;
 		mirror/*) words=$(_ftctl_objects mirrors) ;;
@@ -61,6 +86,9 @@ _ftctl()
 		esac
 	else
 		case $verb/$sub in
+		bond/create | bond/set) words=$(_ftctl_bond_settings) ;;
+		bond/switch) words=$(_ftctl_links) ;;
+		bond/show) words=--json ;;
 		mirror/create | mirror/examine | mirror/verify | mirror/remove) compopt -o default ;;
 		mirror/scrub) words="--check --repair --stop --wait" ;;
 		mirror/show) words=--json ;;

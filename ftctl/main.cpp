@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
     add_monitor(app, exit);
     add_wait(app, exit);
     add_module(app, exit);
+    add_bond(app, exit);
     add_mirror(app, exit);
     add_setup(app, exit);
     add_reload(app, exit);

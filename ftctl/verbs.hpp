@@ -18,6 +18,7 @@ void add_status(CLI::App &app, int &exit);
 void add_monitor(CLI::App &app, int &exit);
 void add_wait(CLI::App &app, int &exit);
 void add_module(CLI::App &app, int &exit);
+void add_bond(CLI::App &app, int &exit);
 void add_mirror(CLI::App &app, int &exit);
 void add_setup(CLI::App &app, int &exit);
 void add_reload(CLI::App &app, int &exit);

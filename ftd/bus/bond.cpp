@@ -1,12 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ftd/bus/pair.hpp"
 
+#include <exception>
+
+#include "ftd/common/names.hpp"
+#include "links/link.hpp"
+
 namespace ft::bus {
 
 namespace {
 
 template <auto read>
 constexpr sd_bus_property_get_t bond_property = pair_property<bond_at, read>;
+
+// What only the link itself knows; asked when somebody wants it.
+link::Bond link_of(const std::string &name) {
+    for (link::Bond &bond : link::bonds())
+        if (bond.name == name)
+            return bond;
+    return {};
+}
+
+template <auto read>
+constexpr sd_bus_property_get_t link_property = [](sd_bus *, const char *path, const char *,
+                                                   const char *, sd_bus_message *reply, void *data,
+                                                   sd_bus_error *error) -> int {
+    const PairView *pair = bond_at(*static_cast<System *>(data), path);
+    if (!pair)
+        return -ENOENT;
+    try {
+        return read(reply, link_of(pair->name));
+    } catch (const std::exception &failure) {
+        return sd_bus_error_set(error, names::error_failed, failure.what());
+    }
+};
+
+int append_switch(sd_bus_message *reply, const link::Bond &bond) {
+    return sd_bus_message_append(reply, "(tsss)", calendar_us(bond.time), bond.from.c_str(),
+                                 bond.to.c_str(), std::string(name(bond.reason)).c_str());
+}
+
+int append_probing(sd_bus_message *reply, const link::Bond &bond) {
+    return append(reply, std::string(link::name(bond.probing)));
+}
 
 } // namespace
 
@@ -33,6 +69,8 @@ const sd_bus_vtable bond_vtable[] = {
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Switches", "u", bond_property<[](const PairView &p) { return p.switches; }>, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("LastSwitch", "(tsss)", link_property<append_switch>, 0, 0),
+    SD_BUS_PROPERTY("Probing", "s", link_property<append_probing>, 0, 0),
     SD_BUS_VTABLE_END,
 };
 

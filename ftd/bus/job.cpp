@@ -2,7 +2,7 @@
 #include "ftd/bus/nouns.hpp"
 
 #include "ftd/bus/property.hpp"
-#include "ftd/control/clock.hpp"
+#include "ftd/common/clock.hpp"
 
 namespace ft::bus {
 

@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "ftd/bus/property.hpp"
+#include "ftd/common/clock.hpp"
 #include "ftd/common/error.hpp"
 #include "ftd/common/names.hpp"
-#include "ftd/control/clock.hpp"
 #include "ftd/version.hpp"
 
 namespace ft::bus {

@@ -11,8 +11,8 @@
 #include "ftd/bus/access.hpp"
 #include "ftd/bus/limits.hpp"
 #include "ftd/bus/nouns.hpp"
+#include "ftd/common/clock.hpp"
 #include "ftd/common/names.hpp"
-#include "ftd/control/clock.hpp"
 #include "ftd/out/journal.hpp"
 
 namespace ft::bus {

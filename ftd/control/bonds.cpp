@@ -4,15 +4,33 @@
 
 #include <fmt/format.h>
 
+#include "ftd/common/clock.hpp"
 #include "ftd/common/error.hpp"
-#include "ftd/control/clock.hpp"
-#include "ftd/kernel/link.hpp"
+#include "links/link.hpp"
 
 namespace ft {
 
 namespace {
 
 constexpr unsigned link_seconds = 30;
+
+link::Settings settings_of(const BondConfig &bond, const std::string &primary) {
+    link::Settings settings;
+    switch (bond.failback) {
+    case Failback::never:
+        settings.failback = FT_BOND_FAILBACK_NEVER;
+        break;
+    case Failback::better:
+        settings.failback = FT_BOND_FAILBACK_BETTER;
+        break;
+    case Failback::always:
+        settings.failback = FT_BOND_FAILBACK_ALWAYS;
+        break;
+    }
+    if (!primary.empty())
+        settings.primary = primary;
+    return settings;
+}
 
 // One of the ports carries the traffic.
 bool works(const KernelPair &pair) {
@@ -83,7 +101,7 @@ void System::reconcile_bond(const BondConfig &bond) {
                     throw refused(fmt::format("the name {0} is taken by another network interface; "
                                               "remove that, or name the bond otherwise",
                                               bond.name));
-                link::create_bond(bond, address);
+                link::create_bond(bond.name, address, {});
             }
             for (std::size_t i = 0; i < 2; i++) {
                 if (join[i].empty())
@@ -99,7 +117,7 @@ void System::reconcile_bond(const BondConfig &bond) {
                 if (bond.primary == bond.ports[i] && (*errors)[i].empty())
                     primary = join[i];
             if (!made || !primary.empty())
-                link::prefer(bond, primary);
+                link::set(bond.name, settings_of(bond, primary));
             if (!made)
                 link::up(bond.name);
         },

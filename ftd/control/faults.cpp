@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "ftd/common/clock.hpp"
 #include "ftd/common/error.hpp"
-#include "ftd/control/clock.hpp"
 #include "ftd/control/config_file.hpp"
 #include "ftd/kernel/device_mapper.hpp"
 #include "ftd/out/journal.hpp"

@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "ftd/common/clock.hpp"
 #include "ftd/common/error.hpp"
-#include "ftd/control/clock.hpp"
 #include "ftd/kernel/device_mapper.hpp"
 #include "legs/leg_io.hpp"
 

@@ -11,9 +11,9 @@
 #include "ftd/common/error.hpp"
 #include "ftd/control/config_file.hpp"
 #include "ftd/kernel/device_mapper.hpp"
-#include "ftd/kernel/link.hpp"
 #include "ftd/model/proposal.hpp"
 #include "legs/leg_io.hpp"
+#include "links/link.hpp"
 
 namespace ft {
 

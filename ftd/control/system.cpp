@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "ftd/common/clock.hpp"
 #include "ftd/common/error.hpp"
-#include "ftd/control/clock.hpp"
 #include "ftd/control/config_file.hpp"
 #include "ftd/out/journal.hpp"
 #include "legs/leg_io.hpp"

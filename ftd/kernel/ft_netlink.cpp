@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <system_error>
 
-#include "ftd/kernel/netlink.hpp"
 #include "ftd/model/config.hpp"
+#include "links/netlink.hpp"
 
 namespace ft {
 
