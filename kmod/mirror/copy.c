@@ -405,7 +405,7 @@ static void chunk_written(struct ftm_copy *c)
 		spin_lock_irq(&m->lock);
 		m->scrub.fixed += c->differ;
 		spin_unlock_irq(&m->lock);
-		DMWARN_LIMIT("%s: %u blocks from sector %llu differed: leg %u rewritten from leg %u",
+		DMWARN_LIMIT("%s: %u blocks from sector %llu differed: leg %u takes leg %u's",
 			     m->pair.name, c->differ, (u64)c->range.start, l, !l);
 	} else {
 		atomic_add(DIV_ROUND_UP(sectors, BLOCK_SECTORS), &m->leg[l].rewritten);
