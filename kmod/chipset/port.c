@@ -51,7 +51,7 @@
 #define FT_RESET_MS	100
 #define FT_LINK_MS	1000
 
-/**
+/*
  * struct ft_port - a root or downstream port
  * @seeing:	one look at a time
  * @look:	sees how the slot is now, and tells
