@@ -32,6 +32,7 @@
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/pci.h>
+#include <linux/reboot.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -508,6 +509,31 @@ static struct notifier_block ft_port_notifier = {
 	.notifier_call = ft_port_event,
 };
 
+/* At shutdown the ports' driver gives its vectors back without being unbound. */
+static int ft_ports_shutdown(struct notifier_block *nb, unsigned long action,
+			     void *data)
+{
+	struct pci_dev *pdev = NULL;
+	struct ft_port *port;
+
+	for_each_pci_dev(pdev) {
+		device_lock(&pdev->dev);
+		port = ft_port_get(pdev);
+		if (port) {
+			if (port->irq)
+				free_irq(port->irq, port);
+			port->irq = 0;
+			ft_port_put(port);
+		}
+		device_unlock(&pdev->dev);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block ft_reboot_notifier = {
+	.notifier_call = ft_ports_shutdown,
+};
+
 int ft_ports_init(void)
 {
 	struct pci_dev *pdev = NULL;
@@ -534,6 +560,7 @@ int ft_ports_init(void)
 			ft_port_add(pdev);
 		device_unlock(&pdev->dev);
 	}
+	register_reboot_notifier(&ft_reboot_notifier);
 	ft_chipset_register(&ft_port_chipset);
 	ft_aer_init(ft_port_fatal);
 	return 0;
@@ -547,6 +574,7 @@ void ft_ports_exit(void)
 
 	ft_aer_exit();
 	ft_chipset_unregister(&ft_port_chipset);
+	unregister_reboot_notifier(&ft_reboot_notifier);
 	bus_unregister_notifier(&pci_bus_type, &ft_port_notifier);
 	list_splice_init(&ft_ports, &ports);
 	list_for_each_entry_safe(port, next, &ports, list) {

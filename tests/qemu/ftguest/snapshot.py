@@ -63,7 +63,7 @@ class Flavour:
                                       *self.disk(folder / "system.img")], lambda text: None)
             guest = None
             try:
-                guest = power_on(switch_on, log)
+                guest = power_on(switch_on, log, tested=False)
                 state = guest.agent.run(
                     "systemctl is-system-running; systemctl --failed --no-legend --plain"
                 ).wait(check=False).strip()
