@@ -38,7 +38,7 @@ int run(const ft::Paths &paths) {
         server.published(before, now);
         ft::service::status(now);
     });
-    ft::service::ready(system.view());
+    server.when_answering([&] { ft::service::ready(system.view()); });
     const int code = sd_event_loop(event);
     system.stop();
     return code < 0 ? EXIT_FAILURE : code;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ namespace ft::bus {
 namespace {
 
 constexpr std::uint64_t again_us = 500 * 1000;
+constexpr std::uint64_t name_us = 1000 * 1000;
 
 void check(int error, const char *what) {
     if (error < 0)
@@ -94,23 +96,6 @@ int admit(sd_bus_message *message, void *, sd_bus_error *) {
     sd_bus_reply_method_errorf(message, SD_BUS_ERROR_LIMITS_EXCEEDED,
                                "too many calls in a short time; subscribe to signals instead");
     return 1;
-}
-
-int name_answered(sd_bus_message *answer, void *event, sd_bus_error *) {
-    std::uint32_t result = 0;
-    // The bus went away before it could answer: asked again when it is back.
-    for (const char *gone : {SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED})
-        if (sd_bus_message_is_method_error(answer, gone))
-            return 0;
-    const bool failed = sd_bus_message_is_method_error(answer, nullptr) ||
-                        sd_bus_message_read(answer, "u", &result) < 0;
-    constexpr std::uint32_t owner = 1, already_owner = 4;
-    if (!failed && (result == owner || result == already_owner))
-        return 0;
-    std::fprintf(stderr, "ftd: cannot take the name %s: %s\n", names::bus,
-                 failed ? "the bus refused it" : "another ftd runs");
-    sd_event_exit(static_cast<sd_event *>(event), EXIT_FAILURE);
-    return 0;
 }
 
 const std::map<std::string, Method> *methods_of(const char *interface) {
@@ -211,25 +196,63 @@ bool Server::connect() {
     check(sd_bus_add_node_enumerator(bus, nullptr, names::root, enumerate, &system_), "objects");
     // Not waited for: at boot the bus may come up only after file systems are
     // mounted that are on mirrors.
-    check(sd_bus_request_name_async(bus, nullptr, names::bus, 0, name_answered, event_),
+    check(sd_bus_request_name_async(bus, nullptr, names::bus, 0, name_answered, this),
           "cannot take the name org.ftstack.ft1");
     return true;
 }
 
-void Server::connect_later() {
-    sd_event_source *source = nullptr;
-    const int error = sd_event_add_time_relative(
-        event_, &source, CLOCK_MONOTONIC, again_us, 0,
-        [](sd_event_source *, std::uint64_t, void *data) {
-            auto *self = static_cast<Server *>(data);
-            self->again_.reset();
-            if (!self->connect())
-                self->connect_later();
+void Server::when_answering(std::function<void()> ready) {
+    ready_ = std::move(ready);
+    if (bus_)
+        set_timer(patience_, name_us, [](sd_event_source *, std::uint64_t, void *self) {
+            static_cast<Server *>(self)->answers();
             return 0;
-        },
-        this);
-    check(error, "timer");
-    again_.reset(source);
+        });
+    else
+        answers();
+}
+
+void Server::answers() {
+    patience_.reset();
+    if (const auto ready = std::exchange(ready_, nullptr))
+        ready();
+}
+
+void Server::connect_later() {
+    set_timer(again_, again_us, [](sd_event_source *, std::uint64_t, void *data) {
+        auto *self = static_cast<Server *>(data);
+        self->again_.reset();
+        if (!self->connect())
+            self->connect_later();
+        return 0;
+    });
+}
+
+void Server::set_timer(Timer &timer, std::uint64_t us, sd_event_time_handler_t expired) {
+    sd_event_source *source = nullptr;
+    check(sd_event_add_time_relative(event_, &source, CLOCK_MONOTONIC, us, 0, expired, this),
+          "timer");
+    timer.reset(source);
+}
+
+int Server::name_answered(sd_bus_message *answer, void *self, sd_bus_error *) {
+    std::uint32_t result = 0;
+    // The bus went away before it could answer: asked again when it is back.
+    for (const char *gone : {SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED})
+        if (sd_bus_message_is_method_error(answer, gone))
+            return 0;
+    const bool failed = sd_bus_message_is_method_error(answer, nullptr) ||
+                        sd_bus_message_read(answer, "u", &result) < 0;
+    constexpr std::uint32_t owner = 1, already_owner = 4;
+    auto *server = static_cast<Server *>(self);
+    if (!failed && (result == owner || result == already_owner)) {
+        server->answers();
+        return 0;
+    }
+    std::fprintf(stderr, "ftd: cannot take the name %s: %s\n", names::bus,
+                 failed ? "the bus refused it" : "another ftd runs");
+    sd_event_exit(server->event_, EXIT_FAILURE);
+    return 0;
 }
 
 // Called out of the bus that is gone: it is put away later. All that callers were
