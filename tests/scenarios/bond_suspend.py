@@ -12,9 +12,11 @@ for how in ("freeze", "mem"):
     if how not in sh("cat /sys/power/state"):
         continue
     for module in (10, 11):
-        sh(f"ftnl bond ftb0 active={names[module]}")
+        sh(f"ftnl bond ftb0 active={names[module]}; dmesg -C")
         sh(f"echo {how} >/sys/power/state", 120)
-        # The links come up again within a second; the drivers say nothing of it before.
+        # Nothing is sent to a port before its driver has seen the link: an e1000e of QEMU's that
+        # gets a frame then may receive nothing from there on.
+        wait_for("[ $(dmesg | grep -c 'Link is Up') = 2 ]", 60)
         peer("ping -c 5 -i 0.2 -w 30 10.77.0.2")
         state("DUPLEX")
 expect(int(sh("cat /sys/power/suspend_stats/success")) >= 2, sh("dmesg | tail -30"))
