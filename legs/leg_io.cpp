@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -151,6 +152,26 @@ Leg read_leg(const std::string &device) {
         leg.detail = error.code().message();
     }
     return leg;
+}
+
+void probe(const std::string &device) {
+    constexpr std::uint64_t places = 16, block = 4096;
+    try {
+        const OpenDisk disk(device, O_RDONLY);
+        const Buffer buffer(block);
+        const std::uint64_t last = disk.bytes() / block - 1; // a leg has more than one
+        bool bad = false;
+        for (std::uint64_t i = 0; i < places; i++) {
+            try {
+                disk.read(buffer, last * i / (places - 1) * block);
+            } catch (const std::system_error &) {
+                if (std::exchange(bad, true))
+                    throw;
+            }
+        }
+    } catch (const std::system_error &error) {
+        fail(device, "failed its self-test: it cannot be read", error.code().value());
+    }
 }
 
 Bitmap read_bitmap(const std::string &device, const ft_leg_meta &leg) {

@@ -15,6 +15,11 @@ namespace ft {
 // Never throws for what is on the disk, nor for a disk that cannot be read.
 Leg read_leg(const std::string &device);
 
+// Reads a few blocks from one end of the disk to the other: it answers, and not only
+// where its superblocks are. A block that cannot be read is no verdict, a second one
+// is. Throws Error.
+void probe(const std::string &device);
+
 // The write-intent bitmap of a leg. What cannot be read, or is damaged, counts as
 // dirty. Throws Error if the disk cannot be opened.
 struct Bitmap {

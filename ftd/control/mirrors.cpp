@@ -219,6 +219,7 @@ void System::admit(const MirrorConfig &mirror, std::size_t number, const std::st
     workers_.run(
         mirror.name, start_seconds,
         [name = mirror.name, message, device, wipe, result] {
+            probe("/dev/" + device);
             if (wipe)
                 blank("/dev/" + device);
             *result = dm::message(name, message);

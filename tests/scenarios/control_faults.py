@@ -52,6 +52,17 @@ expect(not faults() and mirror()["state"] == "SIMPLEX", "cleared, and taken in b
 sh("ftctl module online 11")
 duplex()
 
+# One that comes back and cannot be read in its middle is not trusted with data.
+pull(11)
+until("SIMPLEX")
+disk(11).error(40000, 110000, how="r")
+insert(11)
+wait_for("journalctl -u ftd | grep -q 'failed its self-test'")
+expect(mirror()["state"] == "SIMPLEX", mirror())
+disk(11).ok()
+sh("ftctl module online 11")
+duplex()
+
 # A return by hand only.
 sh(r"""sed -i '/\[policy\]/a return = "by-hand"' /etc/ftstack/ftd.conf; ftctl reload""")
 pull(11)
