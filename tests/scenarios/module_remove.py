@@ -6,6 +6,11 @@
 """
 from _server import Writer, answered, duplex, identical, mirror, set_up, status
 
+def indicator(value):
+    """Waits until the attention indicator of module 11 is off, on, or blinks (0, 1, 2)."""
+    wait_for(f"[ $(cat /sys/bus/pci/slots/11/attention) = {value} ]")
+
+
 boot(size="64M")
 set_up()
 sh("ip addr add 10.77.0.2/24 dev ftb0")
@@ -21,6 +26,7 @@ note(said.strip())
 expect("safe to pull" in said.lower(), "it does not say that the module may be pulled")
 module = next(m for m in status()["modules"] if m["id"] == 11)
 expect(module["state"] == "OFFLINE", f"the module is {module['state']}")
+indicator(2)
 expect(mirror()["state"] == "SIMPLEX", "the mirror still uses the module")
 wait_for("! ls /dev/disk/by-id/nvme-*_" + disk(11).serial)  # its bridge is held in reset
 writer.more()
@@ -34,6 +40,7 @@ expect("ftm0" in said and "ftb0" in said, "it does not say what depends on the m
 # Changed our mind: nothing was pulled.
 sh("ftctl module online 11")
 duplex()
+indicator(0)
 
 sh("ftctl module remove 11")
 remove(11)
