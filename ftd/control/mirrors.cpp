@@ -38,7 +38,8 @@ void System::reconcile_mirror(const MirrorConfig &mirror) {
         disks[i] = find_disk(facts_.inventory, mirror.legs[i].str());
         if (disks[i] && !module_usable(mirror.legs[i].module))
             disks[i] = nullptr;
-        if ((disks[i] ? disks[i]->instance : nobody) != state.decided[i])
+        // What was found out about a disk holds until it is another one, or used.
+        if (state.decided[i] && (disks[i] ? disks[i]->instance : nobody) != state.decided[i])
             forget(mirror.name, i);
     }
     const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, mirror.name);
@@ -54,6 +55,7 @@ void System::reconcile_mirror(const MirrorConfig &mirror) {
             state.used[i] = disks[i]->instance;
             state.decided[i] = 0;
             state.again[i] = false;
+            forget(mirror.name, i);
         }
     }
     if (running.empty()) {

@@ -19,8 +19,9 @@ namespace ft {
 namespace {
 
 constexpr unsigned read_seconds = 20;
-// Events come in storms; what they are about is looked at this often at most.
-constexpr std::uint64_t scan_ns = 100 * 1000000ULL;
+// Events come in storms. What they are about is looked at after a rest of so long at
+// least, and of twice what the look before took.
+constexpr std::uint64_t rest_ns = 20 * 1000000ULL;
 // Counters that are read many at a time come from one look at the kernel.
 constexpr std::uint64_t fresh_ns = 50 * 1000000ULL;
 
@@ -56,18 +57,14 @@ void System::start(Published published) {
     }
 }
 
-// At once if it is long ago that the hardware was looked at, else a little later.
+// After what is under way in the loop: what comes in a burst is looked at once.
 void System::scan_soon() {
-    const std::uint64_t now = boottime();
     if (scan_timer_)
         return;
-    if (now >= scanned_ + scan_ns) {
-        hardware_changed();
-        return;
-    }
+    const std::uint64_t now = boottime(), due = scanned_ + rest_;
     sd_event_source *source = nullptr;
     const int error = sd_event_add_time_relative(
-        event_, &source, CLOCK_BOOTTIME, (scanned_ + scan_ns - now) / 1000, 1000,
+        event_, &source, CLOCK_BOOTTIME, due > now ? (due - now) / 1000 : 0, 1000,
         [](sd_event_source *, std::uint64_t, void *data) {
             auto *self = static_cast<System *>(data);
             self->scan_timer_.reset();
@@ -86,10 +83,9 @@ void System::connect() {
             refresh();
             // udev says nothing when a port leaves its bond, or comes.
             auto ports = bond_ports(facts_.kernel);
-            if (ports != ports_) {
-                scan();
-                ports_ = std::move(ports);
-            }
+            if (ports != ports_)
+                scan_soon();
+            ports_ = std::move(ports);
             reconcile();
         });
     } catch (const std::system_error &error) {
@@ -133,7 +129,7 @@ void System::scan() {
 }
 
 void System::hardware_changed() {
-    scanned_ = boottime();
+    const std::uint64_t began = boottime();
     load_state();
     scan();
     refresh();
@@ -159,6 +155,8 @@ void System::hardware_changed() {
         }
     }
     reconcile();
+    scanned_ = boottime();
+    rest_ = std::max(rest_ns, 2 * (scanned_ - began));
 }
 
 void System::reload() {
@@ -358,9 +356,7 @@ void System::finished(const std::string &pair, std::exception_ptr error) {
             journal::refused(pair, caught.what());
         }
     }
-    scan();
-    refresh();
-    reconcile();
+    scan_soon();
 }
 
 // Wishes are answered when nothing is under way for their pair any more.

@@ -164,6 +164,7 @@ class System {
     std::uint64_t wake_ = never; // us since 1970
     Handle<sd_event_source, sd_event_source_disable_unref> wake_timer_;
     std::uint64_t refreshed_ = 0, scanned_ = 0; // CLOCK_BOOTTIME ns
+    std::uint64_t rest_ = 0;                    // ns from one look at the hardware to the next
     Handle<sd_event_source, sd_event_source_disable_unref> scan_timer_, test_timer_;
     FaultBook saved_faults_; // what the state file holds, or is about to
     bool saving_ = false;

@@ -2,6 +2,8 @@
 #include "ftd/model/view.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -117,6 +119,14 @@ std::string member_action(ft_pair_type type, const MemberView &member, const Fau
     return {};
 }
 
+// A mirror is known to the kernel a moment before its legs are looked at.
+bool begun(const KernelPair &pair) {
+    const auto unseen = [](const KernelMember &member) {
+        return member.state == FT_MEMBER_STATE_MISSING && member.reason == FT_REASON_NEVER_THERE;
+    };
+    return pair.type != FT_PAIR_MIRROR || !unseen(pair.members[0]) || !unseen(pair.members[1]);
+}
+
 template <typename Place>
 std::array<std::string, 2> path_texts(const std::array<Place, 2> &places) {
     return {places[0].str(), places[1].str()};
@@ -137,7 +147,8 @@ class Composer {
         // Running pairs that the configuration does not name are told too:
         // hiding one would hide that a module cannot be pulled.
         for (const KernelPair &pair : facts_.kernel.pairs)
-            running(pair.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors, pair);
+            if (begun(pair))
+                running(pair.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors, pair);
         for (auto *pairs : {&view_.bonds, &view_.mirrors})
             for (auto &[name, pair] : *pairs)
                 refine(pair);
@@ -148,9 +159,9 @@ class Composer {
                         pair_at_.emplace(member.path, name);
         for (const ModuleConfig &module : facts_.config.modules)
             view_.modules[module.id] = compose_module(module);
-        for (auto *pairs : {&view_.bonds, &view_.mirrors})
-            for (auto &[name, pair] : *pairs)
-                pair.requested = requested(pair);
+        for (const auto &[id, module] : view_.modules)
+            if (module.requested == FT_MODULE_STATE_OFFLINE)
+                request_simplex(id);
         list_faults();
         compose_system();
         view_.alerts = list_alerts(view_);
@@ -262,11 +273,12 @@ class Composer {
     // The module of a member that is lost because the module is cut off. The devices of
     // one that is held are removed: that is not why.
     const KernelModule *cut_off(const MemberView &member) const {
+        if (member.reason != FT_REASON_ISOLATED && member.reason != FT_REASON_REMOVED)
+            return nullptr;
         const auto path = DevicePath::parse(member.path);
         const KernelModule *module = path ? facts_.kernel.module(path->module) : nullptr;
         const bool cut = module && module->state == FT_MODULE_STATE_OFFLINE &&
-                         (member.reason == FT_REASON_ISOLATED ||
-                          (member.reason == FT_REASON_REMOVED && module->card == FT_CARD_HELD));
+                         (member.reason == FT_REASON_ISOLATED || module->card == FT_CARD_HELD);
         return cut ? module : nullptr;
     }
 
@@ -346,28 +358,28 @@ class Composer {
 
     void list_devices(ModuleView &module) const {
         const std::string prefix = fmt::format("{}/", module.id);
+        std::vector<std::tuple<std::string_view, std::string_view, const char *>> found;
         const auto add = [&](const auto &devices, const char *kind) {
             for (const auto &device : devices)
                 if (device.path.starts_with(prefix))
-                    module.devices.push_back(
-                        {device.path, kind, device.name, pair_of(device.path)});
+                    found.emplace_back(device.path, device.name, kind);
         };
         add(facts_.inventory.nics, "nic");
         add(facts_.inventory.disks, "disk");
-        std::sort(module.devices.begin(), module.devices.end(), [](const auto &a, const auto &b) {
-            return std::tie(a.path, a.name) < std::tie(b.path, b.name);
-        });
+        std::sort(found.begin(), found.end());
+        module.devices.reserve(found.size());
+        for (const auto &[path, name, kind] : found)
+            module.devices.push_back(
+                {std::string(path), kind, std::string(name), pair_of(std::string(path))});
     }
 
-    ft_pair_state requested(const PairView &pair) const {
-        for (const MemberView &member : pair.members)
-            if (const auto path = DevicePath::parse(member.path)) {
-                const auto module = view_.modules.find(path->module);
-                if (module != view_.modules.end() &&
-                    module->second.requested == FT_MODULE_STATE_OFFLINE)
-                    return FT_PAIR_STATE_SIMPLEX;
-            }
-        return FT_PAIR_STATE_DUPLEX;
+    void request_simplex(std::uint32_t module) {
+        const std::string prefix = fmt::format("{}/", module);
+        for (auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (auto &[name, pair] : *pairs)
+                for (const MemberView &member : pair.members)
+                    if (member.path.starts_with(prefix))
+                        pair.requested = FT_PAIR_STATE_SIMPLEX;
     }
 
     void list_faults() {
