@@ -448,6 +448,8 @@ std::optional<DevicePath> DevicePath::parse(const std::string &text) {
     const std::size_t slash = text.find('/');
     if (slash == std::string::npos || slash == 0 || slash > 9 || slash + 1 == text.size())
         return std::nullopt;
+    if (text[0] == '0' && slash > 1)
+        return std::nullopt;
     DevicePath path;
     for (std::size_t i = 0; i < slash; i++) {
         if (text[i] < '0' || text[i] > '9')
@@ -464,13 +466,13 @@ std::optional<DevicePath> DevicePath::parse(const std::string &text) {
         colon = colon || c == ':' || c == '.';
         digit = !separator;
     }
-    if (!digit || path.str() != text)
+    if (!digit)
         return std::nullopt;
     return path;
 }
 
 std::string DevicePath::str() const {
-    return fmt::format("{}/{}", module, slot);
+    return std::to_string(module) + '/' + slot;
 }
 
 std::optional<std::uint32_t> ReturnPolicy::wait_s(std::uint32_t second_of_day) const {
