@@ -5,7 +5,8 @@
          `- b0 ----------- b1 [=] tb -----'
                            swb
 
-All in one guest: network namespaces, each switch a bridge; the clock counts instructions.
+All in one guest: network namespaces, each switch a bridge, the cables of the host's ports taps
+with a program between them; the clock counts instructions.
 What needs real NICs, modules that are pulled and a held RTNL lock, follows in a second guest,
 whose peer is outside.
 """
@@ -70,13 +71,22 @@ def in_host(lines):
     return sh("ip netns exec host sh /run/host.sh", 120)
 
 
+# A carrier that falls: the host's end first, so that what was sent before still arrives, then the
+# switch's. A veth would not do: its far end stops listening before the carrier falls.
+CUT = "ip -n host link set ${1}0 carrier off; ip -n sw$1 link set ${1}1 down"
+JOIN = "ip -n sw$1 link set ${1}1 up; ip -n host link set ${1}0 carrier on"
+
+
 def segment():
     """The switches and the peer."""
+    start("ftcable a0 a1")
+    start("ftcable b0 b1")
+    wait_for("ip link show a1 && ip link show b1")
     sh("for n in host swa swb core peer vm; do ip netns add $n; ip -n $n link set lo up; "
        "ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 "
        "net.ipv6.conf.default.disable_ipv6=1; done; "
        "for s in a b; do "
-       "ip link add ${s}0 netns host type veth peer name ${s}1 netns sw$s; "
+       "ip link set ${s}0 netns host; ip link set ${s}1 netns sw$s; "
        "ip link add t$s netns sw$s type veth peer name t$s netns core; done; "
        "ip link add p0 netns peer type veth peer name p1 netns core; "
        "for n in swa swb core; do ip -n $n link add sw type bridge; ip -n $n link set sw up; "
@@ -90,7 +100,8 @@ def segment():
 def heal():
     """All links up, no losses, and whoever has forgotten somebody has learned again."""
     sh("for d in 'core ta' 'core tb' 'swa ta' 'swb tb' 'swa a1' 'swb b1'; do set -- $d; "
-       "tc -n $1 qdisc del dev $2 root 2>/dev/null; ip -n $1 link set $2 up; done; true")
+       "tc -n $1 qdisc del dev $2 root 2>/dev/null; ip -n $1 link set $2 up; done; "
+       f"for s in a b; do set -- $s; {JOIN}; done; true")
     sh("sleep 1; ip netns exec host ping -qc 3 -i 0.1 -w 20 10.77.0.1 || true")
 
 
@@ -136,10 +147,10 @@ def carrier(name, method="icount, 2,000 packets/s each way"):
     sh("rm -f /run/carrier.*")
     sh(f"""for i in $(seq {FAULTS}); do
            active=$(ip netns exec host sh -c "{CONTENDERS[name][1]}")
-           case $active in a0) at='swa a1';; b0) at='swb b1';; *) exit 3;; esac
-           set -- $at; {flows.marks()}
-           ip -n $1 link set $2 down; sleep 0.5; {flows.marks('/run/carrier.')}
-           ip -n $1 link set $2 up; sleep 0.7; done""", 1200)
+           case $active in a0|b0) set -- ${{active%0}};; *) exit 3;; esac
+           {flows.marks()}
+           {CUT}; sleep 0.5; {flows.marks('/run/carrier.')}
+           {JOIN}; sleep 0.7; done""", 1200)
     flows.stop()
     rows = figures(f"/run/carrier.{flows.ways[0]}")
     expect(all(row["received"] > 100 for row in rows), f"no flow: {rows}")
@@ -182,8 +193,7 @@ def silent(name):
     """Somebody above the bond who never says a word while it switches."""
     method = "icount, carrier loss, 2,000 packets/s to the silent one"
     cut = (f"active=$(ip netns exec host sh -c \"{CONTENDERS[name][1]}\"); "
-           "case $active in a0) ip -n swa link set a1 down;; "
-           "b0) ip -n swb link set b1 down;; esac")
+           "set -- ${active%0}; " + CUT)
     vm = ("ip link add name v1 type veth peer name v0 netns vm; ip link add br0 type bridge; "
           "ip addr flush dev x; ip link set x master br0; ip link set v1 master br0 up; "
           "ip link set br0 up; ip -n vm addr add 10.77.0.9/24 dev v0; ip -n vm link set v0 up")
@@ -361,7 +371,8 @@ def prepare():
     """Kernel modules of all contenders, and the tools."""
     load()
     program("ftflow")
-    sh("modprobe veth; modprobe bridge; modprobe macvlan; modprobe 8021q; modprobe sch_netem; "
+    program("ftcable")
+    sh("modprobe veth; modprobe tun; modprobe bridge; modprobe macvlan; modprobe 8021q; modprobe sch_netem; "
        "modprobe bonding max_bonds=0; modprobe team; modprobe team_mode_activebackup; "
        "ip link del bond0 2>/dev/null; true")
 
