@@ -27,6 +27,10 @@ link::Settings settings_of(const BondConfig &bond, const std::string &primary) {
         settings.failback = FT_BOND_FAILBACK_ALWAYS;
         break;
     }
+    settings.holddown_ms = bond.hold_down_ms;
+    settings.probe_ms = bond.probe_interval_ms;
+    settings.announce_count = bond.announce_count;
+    settings.announce_spacing_ms = bond.announce_spacing_ms;
     if (!primary.empty())
         settings.primary = primary;
     return settings;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "ftd/common/error.hpp"
+#include "kmod/uapi/ft_bond.h"
 
 // The parser asserts what some malformed texts, "[@", break: in a release build it
 // would go on as if they did not. An exception, in every build, is what is wanted.
@@ -74,12 +75,13 @@ class Reader {
         complain(node.source(), fmt::format("\"{}\" must be a text in quotes", key));
     }
 
-    std::uint32_t number(const toml::node &node, std::string_view key, std::int64_t max) const {
+    std::uint32_t number(const toml::node &node, std::string_view key, std::int64_t max,
+                         std::int64_t min = 0) const {
         const auto value = node.value_exact<std::int64_t>();
-        if (value && *value >= 0 && *value <= max)
+        if (value && *value >= min && *value <= max)
             return static_cast<std::uint32_t>(*value);
         complain(node.source(),
-                 fmt::format("\"{}\" must be a whole number from 0 to {}", key, max));
+                 fmt::format("\"{}\" must be a whole number from {} to {}", key, min, max));
     }
 
     template <typename Enum>
@@ -228,7 +230,9 @@ class Reader {
     }
 
     BondConfig bond(const toml::table &table, const Config &config) {
-        only_keys(table, "[[bond]]", {"name", "ports", "address", "primary", "failback"});
+        only_keys(table, "[[bond]]",
+                  {"name", "ports", "address", "primary", "failback", "hold_down_ms",
+                   "probe_interval_ms", "announce_count", "announce_spacing_ms"});
         BondConfig result;
         const toml::node &name_node = required(table, "[[bond]]", "name");
         result.name = name(name_node, netdev_name_max);
@@ -243,6 +247,15 @@ class Reader {
                                                {{"never", Failback::never},
                                                 {"better", Failback::better},
                                                 {"always", Failback::always}});
+        if (const toml::node *node = table.get("hold_down_ms"))
+            result.hold_down_ms = number(*node, "hold_down_ms", FT_BOND_HOLDDOWN_MAX_MS);
+        if (const toml::node *node = table.get("probe_interval_ms"))
+            result.probe_interval_ms = number(*node, "probe_interval_ms", FT_BOND_PROBE_MAX_MS);
+        if (const toml::node *node = table.get("announce_count"))
+            result.announce_count = number(*node, "announce_count", FT_BOND_ANNOUNCE_MAX);
+        if (const toml::node *node = table.get("announce_spacing_ms"))
+            result.announce_spacing_ms =
+                number(*node, "announce_spacing_ms", FT_BOND_SPACING_MAX_MS, 1);
         return result;
     }
 
@@ -586,6 +599,13 @@ std::string write_config(const Config &config) {
             out += fmt::format("primary = \"{}\"\n", bond.primary->str());
         if (bond.failback != Failback::never)
             out += fmt::format("failback = \"{}\"\n", name(bond.failback));
+        for (const auto &[key, value] :
+             {std::pair("hold_down_ms", bond.hold_down_ms),
+              std::pair("probe_interval_ms", bond.probe_interval_ms),
+              std::pair("announce_count", bond.announce_count),
+              std::pair("announce_spacing_ms", bond.announce_spacing_ms)})
+            if (value)
+                out += fmt::format("{} = {}\n", key, *value);
     }
     for (const MirrorConfig &mirror : config.mirrors) {
         out += fmt::format("\n[[mirror]]\nname = \"{}\"\nuuid = \"{}\"\nlegs = [\"{}\", \"{}\"]\n",

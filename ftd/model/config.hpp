@@ -39,6 +39,9 @@ struct BondConfig {
     std::string address; // empty: the first port's
     std::optional<DevicePath> primary;
     Failback failback = Failback::never;
+    // What is not named is as the kernel has it.
+    std::optional<std::uint32_t> hold_down_ms, probe_interval_ms, announce_count,
+        announce_spacing_ms;
     bool operator==(const BondConfig &) const = default;
 };
 

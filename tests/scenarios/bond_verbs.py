@@ -99,6 +99,15 @@ bridges = ["{BRIDGE[11]}"]
 [[bond]]
 name = "ftb0"
 ports = ["10/0", "11/0"]
+hold_down_ms = 7
+probe_interval_ms = 200
+announce_count = 9
 """)
-sh(f"ftctl bond create ftb0 {one} {two}")
+sh("systemctl start ftd")
+wait_for("ip link show ftb0")
+state("DUPLEX")
+wait_for(lambda: shown()["probing"] == "OK")
+seen = shown()
+expect((seen["hold_down_ms"], seen["probe_interval_ms"], seen["announce_count"],
+        seen["announce_spacing_ms"]) == (7, 200, 9, 100), seen)
 refused("ftctl bond delete ftb0", "ftd would make it again")

@@ -95,6 +95,10 @@ INSTANTIATE_TEST_SUITE_P(
             modules +
                 "[[bond]]\nname = \"ftb0\"\nports = [\"10/0\", \"11/0\"]\nfailback = \"soon\"\n",
             10, "\"soon\" is no failback; choose \"never\" or \"better\" or \"always\""},
+        Bad{"Spacing",
+            modules + "[[bond]]\nname = \"ftb0\"\nports = [\"10/0\", \"11/0\"]\n"
+                      "announce_spacing_ms = 0\n",
+            10, "must be a whole number from 1 to 10000"},
         Bad{"MirrorUuid", modules + "[[mirror]]\nname = \"ftm0\"\nuuid = \"1\"\n", 9, "is no uuid"},
         Bad{"MirrorUuidZero",
             modules +
@@ -139,6 +143,11 @@ TEST(Config, WrittenIsReadBack) {
         config.bonds[0].failback = failback;
         EXPECT_EQ(ft::parse_config(ft::write_config(config), "f"), config);
     }
+    config.bonds[0].hold_down_ms = 3600000;
+    config.bonds[0].probe_interval_ms = 0;
+    config.bonds[0].announce_count = 255;
+    config.bonds[0].announce_spacing_ms = 1;
+    EXPECT_EQ(ft::parse_config(ft::write_config(config), "f"), config);
     config.bonds[0].address.clear();
     config.mirrors[0].timeout_ms = 0;
     config.mirrors[0].prefer = config.mirrors[0].legs[1];
