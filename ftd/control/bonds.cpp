@@ -2,6 +2,8 @@
 // What the System does for bonds: make the link, give it its ports.
 #include "ftd/control/system.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "ftd/common/clock.hpp"
@@ -31,7 +33,8 @@ link::Settings settings_of(const BondConfig &bond, const std::string &primary) {
     settings.probe_ms = bond.probe_interval_ms;
     settings.announce_count = bond.announce_count;
     settings.announce_spacing_ms = bond.announce_spacing_ms;
-    if (!primary.empty())
+    // The kernel is told of one that is not there when it comes.
+    if (!bond.primary || !primary.empty())
         settings.primary = primary;
     return settings;
 }
@@ -49,7 +52,7 @@ void System::reconcile_bond(const BondConfig &bond) {
         return;
     const KernelPair *made = facts_.kernel.pair(FT_PAIR_BOND, bond.name);
     std::array<std::string, 2> join;
-    std::string address = bond.address;
+    std::string address = bond.address, primary;
     bool none = true;
     for (std::size_t i = 0; i < 2; i++) {
         const Nic *nic = find_nic(facts_.inventory, bond.ports[i].str());
@@ -60,8 +63,11 @@ void System::reconcile_bond(const BondConfig &bond) {
         if (address.empty())
             address = nic->address;
         const std::string device = bond.ports[i].str();
-        if (nic->master == bond.name)
+        if (nic->master == bond.name) {
             state.again[i] = false;
+            if (bond.primary == bond.ports[i])
+                primary = nic->name;
+        }
         if (nic->master == bond.name ||
             (nic->instance == state.decided[i] && !return_is_due(device)))
             continue;
@@ -85,12 +91,13 @@ void System::reconcile_bond(const BondConfig &bond) {
         join[i] = nic->name;
         none = false;
     }
-    if (made && none)
+    if (made && none && !state.other)
         return;
     // Without any port there is nothing yet that a bond could be used for, but
     // what is configured above it can be set up already.
     if (!made && none && state.tried)
         return;
+    const bool settings = std::exchange(state.other, false) || !made;
     state.tried = true;
     state.busy = true;
     facts_.findings[bond.name].reason = FT_REASON_NONE;
@@ -99,7 +106,7 @@ void System::reconcile_bond(const BondConfig &bond) {
     auto errors = std::make_shared<std::array<std::string, 2>>();
     workers_.run(
         "bond " + bond.name, link_seconds,
-        [bond, address, made = made != nullptr, join, errors] {
+        [bond, address, primary, settings, made = made != nullptr, join, errors]() mutable {
             if (!made) {
                 if (link::exists(bond.name))
                     throw refused(fmt::format("the name {0} is taken by another network interface; "
@@ -116,11 +123,11 @@ void System::reconcile_bond(const BondConfig &bond) {
                     (*errors)[i] = error.what();
                 }
             }
-            std::string primary;
+            const std::string before = primary;
             for (std::size_t i = 0; i < 2; i++)
-                if (bond.primary == bond.ports[i] && (*errors)[i].empty())
+                if (bond.primary == bond.ports[i] && !join[i].empty() && (*errors)[i].empty())
                     primary = join[i];
-            if (!made || !primary.empty())
+            if (settings || primary != before)
                 link::set(bond.name, settings_of(bond, primary));
             if (!made)
                 link::up(bond.name);

@@ -202,6 +202,10 @@ void System::load(const std::string &text) {
         std::swap(facts_.config, config);
         throw Error(names::error_configuration, modules_refused(error));
     }
+    for (const BondConfig &bond : facts_.config.bonds)
+        for (const BondConfig &old : config.bonds)
+            if (old.name == bond.name && !(old == bond))
+                work(bond.name).other = true;
     facts_.config_state = ConfigState::ok;
     facts_.config_error.clear();
 }

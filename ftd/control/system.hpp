@@ -86,6 +86,7 @@ class System {
         Handle<sd_event_source, sd_event_source_disable_unref> timer;
         bool waited = false; // mirror: degraded_wait_s is over
         bool tried = false;  // bond: making it was tried
+        bool other = false;  // bond: configured otherwise than when it was made
         std::vector<Wish> wishes;
     };
     struct Application; // an Apply under way

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "ftd/common/error.hpp"
-#include "kmod/uapi/ft_bond.h"
 
 // The parser asserts what some malformed texts, "[@", break: in a release build it
 // would go on as if they did not. An exception, in every build, is what is wanted.
@@ -599,13 +598,14 @@ std::string write_config(const Config &config) {
             out += fmt::format("primary = \"{}\"\n", bond.primary->str());
         if (bond.failback != Failback::never)
             out += fmt::format("failback = \"{}\"\n", name(bond.failback));
+        const BondConfig unset;
         for (const auto &[key, value] :
-             {std::pair("hold_down_ms", bond.hold_down_ms),
-              std::pair("probe_interval_ms", bond.probe_interval_ms),
-              std::pair("announce_count", bond.announce_count),
-              std::pair("announce_spacing_ms", bond.announce_spacing_ms)})
-            if (value)
-                out += fmt::format("{} = {}\n", key, *value);
+             {std::pair("hold_down_ms", &BondConfig::hold_down_ms),
+              std::pair("probe_interval_ms", &BondConfig::probe_interval_ms),
+              std::pair("announce_count", &BondConfig::announce_count),
+              std::pair("announce_spacing_ms", &BondConfig::announce_spacing_ms)})
+            if (bond.*value != unset.*value)
+                out += fmt::format("{} = {}\n", key, bond.*value);
     }
     for (const MirrorConfig &mirror : config.mirrors) {
         out += fmt::format("\n[[mirror]]\nname = \"{}\"\nuuid = \"{}\"\nlegs = [\"{}\", \"{}\"]\n",

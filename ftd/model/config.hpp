@@ -10,6 +10,7 @@
 
 #include "ftd/model/fault.hpp"
 #include "ftd/model/inventory.hpp"
+#include "kmod/uapi/ft_bond.h"
 
 namespace ft {
 
@@ -39,9 +40,10 @@ struct BondConfig {
     std::string address; // empty: the first port's
     std::optional<DevicePath> primary;
     Failback failback = Failback::never;
-    // What is not named is as the kernel has it.
-    std::optional<std::uint32_t> hold_down_ms, probe_interval_ms, announce_count,
-        announce_spacing_ms;
+    std::uint32_t hold_down_ms = 0;
+    std::uint32_t probe_interval_ms = 0; // 0: links alone are looked at
+    std::uint32_t announce_count = FT_BOND_ANNOUNCE_DEFAULT;
+    std::uint32_t announce_spacing_ms = FT_BOND_SPACING_DEFAULT_MS;
     bool operator==(const BondConfig &) const = default;
 };
 

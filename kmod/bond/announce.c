@@ -300,8 +300,8 @@ void ftb_announce_init(struct ftb *bond)
 {
 	INIT_DELAYED_WORK(&bond->learn_work, ftb_learn_work);
 	INIT_DELAYED_WORK(&bond->peers_work, ftb_peers_work);
-	bond->announce_count = 3;
-	bond->announce_spacing_ms = 100;
+	bond->announce_count = FT_BOND_ANNOUNCE_DEFAULT;
+	bond->announce_spacing_ms = FT_BOND_SPACING_DEFAULT_MS;
 }
 
 /* The ports are gone and the bond is down: nobody begins anew. */

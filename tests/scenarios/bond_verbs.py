@@ -110,4 +110,8 @@ wait_for(lambda: shown()["probing"] == "OK")
 seen = shown()
 expect((seen["hold_down_ms"], seen["probe_interval_ms"], seen["announce_count"],
         seen["announce_spacing_ms"]) == (7, 200, 9, 100), seen)
+# A line that is changed, or taken out, counts for the bond that runs.
+sh("sed -i '/^hold_down_ms/d; s/^announce_count.*/announce_count = 5/' /etc/ftstack/ftd.conf; ftctl reload")
+wait_for(lambda: (shown()["hold_down_ms"], shown()["announce_count"]) == (0, 5))
+expect(shown()["probe_interval_ms"] == 200, shown())
 refused("ftctl bond delete ftb0", "ftd would make it again")
