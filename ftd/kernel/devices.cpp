@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <ifaddrs.h>
@@ -14,9 +17,11 @@
 #include <netinet/in.h>
 #include <set>
 #include <sstream>
+#include <string_view>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <system_error>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -26,21 +31,38 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string attribute(udev_device *device, const char *name) {
-    const char *value = udev_device_get_sysattr_value(device, name);
-    return value ? value : "";
+// Many devices are looked at each time something comes or goes: no stream, no library.
+std::string attribute(const std::string &syspath, const char *name) {
+    const Fd file(::open((syspath + '/' + name).c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 256> text{};
+    const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : 0;
+    const std::string_view all(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    return std::string(all.substr(0, all.find('\n')));
 }
 
-std::uint64_t bytes_of(udev_device *disk) {
-    return std::strtoull(attribute(disk, "size").c_str(), nullptr, 10) * 512;
+std::uint64_t number(const std::string &syspath, const char *name) {
+    return std::strtoull(attribute(syspath, name).c_str(), nullptr, 10);
 }
 
-PciChain pci_chain(const char *syspath) {
+// Where a link in /sys leads to; empty: it is none.
+std::string target(const std::string &link) {
+    std::array<char, PATH_MAX> text{};
+    const ssize_t size = ::readlink(link.c_str(), text.data(), text.size());
+    return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+}
+
+std::uint64_t bytes_of(const std::string &disk) {
+    return number(disk, "size") * 512;
+}
+
+PciChain pci_chain(const std::string &path) {
     PciChain chain;
-    std::istringstream parts(syspath);
-    for (std::string part; std::getline(parts, part, '/');)
+    for (std::size_t end = 0, begin = 0; begin < path.size(); begin = end + 1) {
+        end = std::min(path.find('/', begin), path.size());
+        std::string part = path.substr(begin, end - begin);
         if (is_pci_address(part))
-            chain.push_back(part);
+            chain.push_back(std::move(part));
+    }
     return chain;
 }
 
@@ -97,47 +119,36 @@ std::set<std::string> addressed() {
     return names;
 }
 
-std::string first_line(const fs::path &path) {
-    std::ifstream file(path);
-    std::string line;
-    std::getline(file, line);
-    return line;
-}
-
-std::string holder_of(const fs::path &syspath, const std::map<std::string, std::string> &mounts) {
-    std::error_code error;
-    const auto mounted = mounts.find(first_line(syspath / "dev"));
+std::string holder_of(const std::string &syspath, const std::string &name,
+                      const std::map<std::string, std::string> &mounts) {
+    const auto mounted = mounts.find(attribute(syspath, "dev"));
     if (mounted != mounts.end())
         return mounted->second;
-    for (const fs::directory_entry &entry : fs::directory_iterator(syspath / "holders", error)) {
-        const std::string name = first_line(entry.path() / "dm/name");
-        return name.empty() ? entry.path().filename().string() : name;
+    std::error_code error;
+    for (const fs::directory_entry &entry : fs::directory_iterator(syspath + "/holders", error)) {
+        const std::string mapped = attribute(entry.path(), "dm/name");
+        return mapped.empty() ? entry.path().filename().string() : mapped;
     }
-    for (const fs::directory_entry &entry : fs::directory_iterator(syspath, error))
-        if (fs::exists(entry.path() / "partition", error)) {
-            std::string holder = holder_of(entry.path(), mounts);
-            if (!holder.empty())
-                return holder;
-        }
+    for (const fs::directory_entry &entry : fs::directory_iterator(syspath, error)) {
+        const std::string part = entry.path().filename(); // "sda1" in "sda"
+        if (!part.starts_with(name))
+            continue;
+        const std::string holder = holder_of(entry.path(), part, mounts);
+        if (!holder.empty())
+            return holder;
+    }
     return {};
 }
 
+// The devices that the links in a folder of /sys lead to.
 template <typename Visit>
-void each_device(udev *context, const char *subsystem, Visit visit) {
-    const Handle<udev_enumerate, udev_enumerate_unref> list(udev_enumerate_new(context));
-    if (!list)
-        throw std::bad_alloc();
-    udev_enumerate_add_match_subsystem(list.get(), subsystem);
-    if (std::strcmp(subsystem, "pci") != 0)
-        udev_enumerate_add_match_is_initialized(list.get());
-    udev_enumerate_scan_devices(list.get());
-    udev_list_entry *entry = nullptr;
-    udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(list.get())) {
+void each_device(const char *folder, Visit visit) {
+    std::error_code error;
+    for (const fs::directory_entry &entry : fs::directory_iterator(folder, error)) {
         // A device may be gone by now.
-        const Handle<udev_device, udev_device_unref> device(
-            udev_device_new_from_syspath(context, udev_list_entry_get_name(entry)));
-        if (device)
-            visit(device.get());
+        const std::string path = target(entry.path());
+        if (!path.empty())
+            visit(entry.path().string(), entry.path().filename().string(), pci_chain(path));
     }
 }
 
@@ -146,7 +157,7 @@ std::map<std::string, std::string> slots() {
     std::map<std::string, std::string> result;
     std::error_code error;
     for (const fs::directory_entry &entry : fs::directory_iterator("/sys/bus/pci/slots", error))
-        result[first_line(entry.path() / "address")] = entry.path().filename();
+        result[attribute(entry.path(), "address")] = entry.path().filename();
     return result;
 }
 
@@ -204,60 +215,78 @@ void Devices::receive() {
         changed_(modules);
 }
 
-Inventory Devices::inventory() const {
+// udev is asked once about each device: what it has finished with stays so.
+bool Devices::initialized(Known &known, const std::string &syspath, std::uint64_t instance) const {
+    const auto before = initialized_.find(syspath);
+    if (before == initialized_.end() || before->second != instance) {
+        const Handle<udev_device, udev_device_unref> device(
+            udev_device_new_from_syspath(udev_.get(), syspath.c_str()));
+        if (!device || udev_device_get_is_initialized(device.get()) <= 0)
+            return false;
+    }
+    known.emplace(syspath, instance);
+    return true;
+}
+
+Inventory Devices::inventory() {
     Inventory result;
+    Known known;
     const auto slot_names = slots();
-    each_device(udev_.get(), "pci", [&](udev_device *device) {
-        const PciChain chain = pci_chain(udev_device_get_syspath(device));
+    each_device("/sys/bus/pci/devices", [&](const std::string &path, const std::string &name,
+                                            const PciChain &chain) {
         if (chain.empty())
             return;
         result.functions.push_back(chain);
-        const std::string bus = attribute(device, "secondary_bus_number");
+        const std::string bus = attribute(path, "secondary_bus_number");
         if (bus.empty())
             return;
         Bridge bridge{chain, {}};
-        const std::string domain = chain.back().substr(0, chain.back().find(':'));
-        const unsigned long number = std::strtoul(bus.c_str(), nullptr, 10);
+        const std::string domain = name.substr(0, name.find(':'));
+        const unsigned long secondary = std::strtoul(bus.c_str(), nullptr, 10);
         // Below a PCI Express port there is one device, number 0.
-        const auto slot = slot_names.find(fmt::format("{}:{:02x}:00", domain, number));
+        const auto slot = slot_names.find(fmt::format("{}:{:02x}:00", domain, secondary));
         if (slot != slot_names.end())
             bridge.slot = slot->second;
         result.bridges.push_back(bridge);
     });
     const auto with_address = addressed();
-    each_device(udev_.get(), "net", [&](udev_device *device) {
-        const PciChain chain = pci_chain(udev_device_get_syspath(device));
-        if (chain.empty())
-            return;
-        Nic nic;
-        nic.chain = chain;
-        nic.name = udev_device_get_sysname(device);
-        nic.instance = std::strtoull(attribute(device, "ifindex").c_str(), nullptr, 10);
-        nic.address = permanent_address(nic.name, attribute(device, "address"));
-        std::error_code error;
-        const fs::path master =
-            fs::read_symlink(fs::path(udev_device_get_syspath(device)) / "master", error);
-        nic.master = master.filename();
-        nic.addressed = with_address.contains(nic.name);
-        result.nics.push_back(nic);
-    });
+    each_device("/sys/class/net",
+                [&](const std::string &path, const std::string &name, const PciChain &chain) {
+                    if (chain.empty())
+                        return;
+                    Nic nic;
+                    nic.chain = chain;
+                    nic.name = name;
+                    nic.instance = number(path, "ifindex");
+                    if (!initialized(known, path, nic.instance))
+                        return;
+                    nic.address = permanent_address(name, attribute(path, "address"));
+                    nic.master = fs::path(target(path + "/master")).filename();
+                    nic.addressed = with_address.contains(name);
+                    result.nics.push_back(nic);
+                });
     const auto mounted = mounts();
-    each_device(udev_.get(), "block", [&](udev_device *device) {
-        const PciChain chain = pci_chain(udev_device_get_syspath(device));
-        const char *type = udev_device_get_devtype(device);
-        const std::string mapped = attribute(device, "dm/name");
-        if (!mapped.empty())
-            result.mapped[mapped] = bytes_of(device);
-        if (chain.empty() || !type || std::strcmp(type, "disk") != 0)
-            return;
-        Disk disk;
-        disk.chain = chain;
-        disk.name = udev_device_get_sysname(device);
-        disk.size = bytes_of(device);
-        disk.instance = std::strtoull(attribute(device, "diskseq").c_str(), nullptr, 10);
-        disk.holder = holder_of(udev_device_get_syspath(device), mounted);
-        result.disks.push_back(disk);
-    });
+    each_device(
+        "/sys/block", [&](const std::string &path, const std::string &name, const PciChain &chain) {
+            const std::string mapped = name.starts_with("dm-") ? attribute(path, "dm/name") : "";
+            if (!mapped.empty())
+                result.mapped[mapped] = bytes_of(path);
+            if (chain.empty())
+                return;
+            Disk disk;
+            disk.chain = chain;
+            disk.name = name;
+            disk.instance = number(path, "diskseq");
+            if (!initialized(known, path, disk.instance))
+                return;
+            disk.size = bytes_of(path);
+            disk.holder = holder_of(path, name, mounted);
+            result.disks.push_back(disk);
+        });
+    initialized_ = std::move(known);
+    std::sort(result.functions.begin(), result.functions.end());
+    std::sort(result.bridges.begin(), result.bridges.end(),
+              [](const Bridge &a, const Bridge &b) { return a.chain < b.chain; });
     sort_by_name(result.nics);
     sort_by_name(result.disks);
     return result;
