@@ -360,6 +360,27 @@ std::vector<Bond> bonds() {
     return result;
 }
 
+std::optional<Bond> bond(const std::string &name) {
+    const std::string what = "bond " + name;
+    const int index = static_cast<int>(if_nametoindex(name.c_str()));
+    if (!index)
+        return std::nullopt;
+    const Socket socket = open_socket(what);
+    alignas(nlmsghdr) std::array<char, dump_size> buffer{};
+    nlmsghdr *request = put_head(buffer.data(), RTM_GETLINK, 0);
+    head(request)->ifi_index = index;
+    if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
+        fail(what, errno);
+    const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+    if (size < 0)
+        fail(what, errno);
+    const auto *answer = reinterpret_cast<const nlmsghdr *>(buffer.data());
+    if (!mnl_nlmsg_ok(answer, static_cast<int>(size)) || answer->nlmsg_type != RTM_NEWLINK)
+        return std::nullopt; // gone meanwhile
+    const Found found = read_link(answer);
+    return found.is_bond ? std::optional(found.bond) : std::nullopt;
+}
+
 void create_bond(const std::string &name, const std::string &address, const Settings &settings) {
     talk(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "bond " + name + " could not be made",
          [&](nlmsghdr *request) {

@@ -52,6 +52,8 @@ const char *name(ft_bond_probing probing);
 
 bool exists(const std::string &name);
 std::vector<Bond> bonds();
+// One, without its ports and their names in its settings; nullopt: there is none.
+std::optional<Bond> bond(const std::string &name);
 // Down, without ports. An empty address: that of the first port.
 void create_bond(const std::string &name, const std::string &address, const Settings &settings);
 void remove(const std::string &name);

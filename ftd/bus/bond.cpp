@@ -15,10 +15,7 @@ constexpr sd_bus_property_get_t bond_property = pair_property<bond_at, read>;
 
 // What only the link itself knows; asked when somebody wants it.
 link::Bond link_of(const std::string &name) {
-    for (link::Bond &bond : link::bonds())
-        if (bond.name == name)
-            return bond;
-    return {};
+    return link::bond(name).value_or(link::Bond{});
 }
 
 template <auto read>
