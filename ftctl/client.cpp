@@ -149,6 +149,12 @@ json Client::objects() {
     return result;
 }
 
+json Client::property(const std::string &path, const char *interface, const char *name) {
+    const Message get = request(path, "org.freedesktop.DBus.Properties", "Get");
+    sd_bus_message_append(get.get(), "ss", interface, name);
+    return read_value(send(bus_.get(), get, status_us).get());
+}
+
 bool Client::watch(unsigned seconds,
                    const std::function<bool(const std::string &, sd_bus_message *)> &changed) {
     struct Context {

@@ -33,6 +33,9 @@ class Client {
     // "jobs": [...]}, names of properties as on the bus.
     nlohmann::json objects();
 
+    // One property, of those that objects() leaves out too.
+    nlohmann::json property(const std::string &path, const char *interface, const char *name);
+
     Message request(const std::string &path, const char *interface, const char *method) const;
     // Waits for the answer, however long a person takes for a password.
     Message call(const Message &request) const;

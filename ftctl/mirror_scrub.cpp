@@ -54,7 +54,7 @@ bool wait(Client &client, const std::string &name) {
         }
     }
     const json mirror = find_mirror(client.objects(), name);
-    const Scrubbed scrubbed(mirror["Scrubbed"]);
+    const Scrubbed scrubbed(client.property(mirror_path(name), ft::names::mirror, "Scrubbed"));
     fmt::print("{}: {}\n", name, scrubbed.text());
     if (!scrubbed.complete())
         throw ft::failed(fmt::format("the scrub of {} was broken off; {} is {}", name, name,

@@ -6,6 +6,7 @@
 
 #include "ftctl/client.hpp"
 #include "ftctl/mirror.hpp"
+#include "ftd/common/names.hpp"
 #include "ftd/common/state.hpp"
 
 namespace ftctl {
@@ -20,14 +21,14 @@ double latency(std::uint64_t ms, std::uint64_t requests) {
     return requests ? static_cast<double>(ms) / static_cast<double>(requests) : 0;
 }
 
-ordered_json document(const json &mirror) {
+ordered_json document(const json &mirror, const json &statistics, const Scrubbed &scrubbed) {
     ordered_json result{{"name", mirror["Name"]},         {"uuid", mirror["Uuid"]},
                         {"state", mirror["State"]},       {"reason", mirror["Reason"]},
                         {"since", date(mirror["Since"])}, {"next_action", mirror["NextAction"]},
                         {"device", mirror["Device"]},     {"size", mirror["Size"]},
                         {"legs", ordered_json::array()}};
     for (std::size_t i = 0; i < 2; i++) {
-        const json &member = mirror["Members"][i], &said = mirror["Statistics"][i];
+        const json &member = mirror["Members"][i], &said = statistics[i];
         result["legs"].push_back({{"device", member[0]},
                                   {"name", member[1]},
                                   {"state", member[2]},
@@ -43,7 +44,6 @@ ordered_json document(const json &mirror) {
                                   {"failed_writes", said[8]},
                                   {"repaired", said[9]}});
     }
-    const Scrubbed scrubbed(mirror["Scrubbed"]);
     result["scrub"] = {{"mode", scrubbed.mode},         {"done", scrubbed.done},
                        {"total", scrubbed.total},       {"differing", scrubbed.differing},
                        {"repaired", scrubbed.repaired}, {"unreadable", scrubbed.unreadable}};
@@ -90,12 +90,16 @@ void add_mirror_show(CLI::App &noun) {
     verb->footer("Requests are counted by the disk since it appeared, errors by the mirror since "
                  "it was started.\nExample: ftctl mirror show ftm0");
     verb->callback([options] {
-        const json mirror = find_mirror(Client().objects(), options->name);
-        const ordered_json said = document(mirror);
+        Client client;
+        const json mirror = find_mirror(client.objects(), options->name);
+        const std::string path = mirror_path(options->name);
+        const Scrubbed scrubbed(client.property(path, ft::names::mirror, "Scrubbed"));
+        const ordered_json said =
+            document(mirror, client.property(path, ft::names::mirror, "Statistics"), scrubbed);
         if (options->json)
             fmt::print("{}\n", said.dump(2));
         else
-            show(said, Scrubbed(mirror["Scrubbed"]).text(), Style::of_terminal());
+            show(said, scrubbed.text(), Style::of_terminal());
     });
 }
 

@@ -54,7 +54,8 @@ std::string line(const char *interface, const sd_bus_vtable &entry) {
     case _SD_BUS_VTABLE_PROPERTY: {
         const bool constant = entry.flags & SD_BUS_VTABLE_PROPERTY_CONST;
         const bool told = entry.flags & SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE;
-        return fmt::format("{} {}{}", entry.x.property.member, entry.x.property.signature,
+        return fmt::format("{} {}{}{}", entry.x.property.member, entry.x.property.signature,
+                           entry.flags & SD_BUS_VTABLE_PROPERTY_EXPLICIT ? " (by Get alone)" : "",
                            constant ? " (never changes)"
                            : told   ? ""
                                     : " (not signalled)");

@@ -97,8 +97,10 @@ const sd_bus_vtable mirror_vtable[] = {
     SD_BUS_PROPERTY("SyncDone", "t", counter_property<&KernelPair::sync_done>, 0, 0),
     SD_BUS_PROPERTY("SyncTotal", "t", counter_property<&KernelPair::sync_total>, 0, 0),
     SD_BUS_PROPERTY("SyncCopied", "t", counter_property<&KernelPair::sync_copied>, 0, 0),
-    SD_BUS_PROPERTY("Statistics", "a(sttttttttt)", statistics_property, 0, 0),
-    SD_BUS_PROPERTY("Scrubbed", "(sttttt)", statistics_property, 0, 0),
+    SD_BUS_PROPERTY("Statistics", "a(sttttttttt)", statistics_property, 0,
+                    SD_BUS_VTABLE_PROPERTY_EXPLICIT),
+    SD_BUS_PROPERTY("Scrubbed", "(sttttt)", statistics_property, 0,
+                    SD_BUS_VTABLE_PROPERTY_EXPLICIT),
     SD_BUS_VTABLE_END,
 };
 
