@@ -66,8 +66,10 @@ const sd_bus_vtable bond_vtable[] = {
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Switches", "u", bond_property<[](const PairView &p) { return p.switches; }>, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("LastSwitch", "(tsss)", link_property<append_switch>, 0, 0),
-    SD_BUS_PROPERTY("Probing", "s", link_property<append_probing>, 0, 0),
+    SD_BUS_PROPERTY("LastSwitch", "(tsss)", link_property<append_switch>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EXPLICIT),
+    SD_BUS_PROPERTY("Probing", "s", link_property<append_probing>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EXPLICIT),
     SD_BUS_VTABLE_END,
 };
 
