@@ -1,7 +1,8 @@
 """The server sleeps and wakes: the bond's ports are stopped and started by their drivers under it."""
 from _bond import *
 
-boot()
+# Not on QEMU's e1000e: after a resume it may receive nothing any more, with no bond as well.
+boot(nic="virtio-net-pci")
 load()
 define()
 names = bond()
@@ -12,11 +13,8 @@ for how in ("freeze", "mem"):
     if how not in sh("cat /sys/power/state"):
         continue
     for module in (10, 11):
-        sh(f"ftnl bond ftb0 active={names[module]}; dmesg -C")
+        sh(f"ftnl bond ftb0 active={names[module]}")
         sh(f"echo {how} >/sys/power/state", 120)
-        # Nothing is sent to a port before its driver has seen the link: an e1000e of QEMU's that
-        # gets a frame then may receive nothing from there on.
-        wait_for("[ $(dmesg | grep -c 'Link is Up') = 2 ]", 60)
         peer("ping -c 5 -i 0.2 -w 30 10.77.0.2")
         state("DUPLEX")
 expect(int(sh("cat /sys/power/suspend_stats/success")) >= 2, sh("dmesg | tail -30"))
