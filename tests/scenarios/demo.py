@@ -51,6 +51,12 @@ def copied():
     return int(sh("dmsetup status ftm0").split()[13])
 
 
+def clean():
+    """Most regions are: until what mkfs has discarded is, all of it would be copied."""
+    dirty, regions = map(int, sh("dmsetup status ftm0").split()[11].split("/"))
+    return dirty < regions / 4
+
+
 def written():
     """Bytes that went through the mirror so far."""
     return int(sh("cat /sys/block/$(basename $(readlink -f /dev/mapper/ftm0))/stat").split()[6]) * 512
@@ -88,6 +94,7 @@ wait_for(lambda: "1 received" in peer("ping -c 1 -W 1 10.77.0.2", check=False), 
 writer = start(f"ftwrite /srv/data --blocks {BLOCKS} --shuffled --rate {RATE}")
 connection = peer_start("ftping ask 10.77.0.2 --tcp --rate 20")
 writer.wait_line("ack ")
+wait_for(clean)
 
 report = []
 for module in (11, 10):
