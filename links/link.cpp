@@ -73,19 +73,29 @@ ifinfomsg *head(nlmsghdr *request) {
     return static_cast<ifinfomsg *>(mnl_nlmsg_get_payload(request));
 }
 
+// The one message that answers a request, which stands in the buffer as well.
+template <std::size_t size>
+const nlmsghdr *answer_to(const nlmsghdr *request, const Socket &socket,
+                          std::array<char, size> &buffer, const std::string &what) {
+    if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
+        fail(what, errno);
+    const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+    if (got < 0)
+        fail(what, errno);
+    const auto *answer = reinterpret_cast<const nlmsghdr *>(buffer.data());
+    if (!mnl_nlmsg_ok(answer, static_cast<int>(got)))
+        fail(what, EPROTO);
+    return answer;
+}
+
 void talk(std::uint16_t type, int flags, const std::string &what,
           const std::function<void(nlmsghdr *)> &build) {
     const Socket socket = open_socket(what);
     alignas(nlmsghdr) std::array<char, buffer_size> buffer{};
     nlmsghdr *request = put_head(buffer.data(), type, NLM_F_ACK | flags);
     build(request);
-    if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-        fail(what, errno);
-    const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-    if (size < 0)
-        fail(what, errno);
-    const auto *answer = reinterpret_cast<const nlmsghdr *>(buffer.data());
-    if (!mnl_nlmsg_ok(answer, static_cast<int>(size)) || answer->nlmsg_type != NLMSG_ERROR)
+    const nlmsghdr *answer = answer_to(request, socket, buffer, what);
+    if (answer->nlmsg_type != NLMSG_ERROR)
         fail(what, EPROTO);
     const int error = -static_cast<const nlmsgerr *>(mnl_nlmsg_get_payload(answer))->error;
     if (error)
@@ -369,13 +379,8 @@ std::optional<Bond> bond(const std::string &name) {
     alignas(nlmsghdr) std::array<char, dump_size> buffer{};
     nlmsghdr *request = put_head(buffer.data(), RTM_GETLINK, 0);
     head(request)->ifi_index = index;
-    if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-        fail(what, errno);
-    const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-    if (size < 0)
-        fail(what, errno);
-    const auto *answer = reinterpret_cast<const nlmsghdr *>(buffer.data());
-    if (!mnl_nlmsg_ok(answer, static_cast<int>(size)) || answer->nlmsg_type != RTM_NEWLINK)
+    const nlmsghdr *answer = answer_to(request, socket, buffer, what);
+    if (answer->nlmsg_type != RTM_NEWLINK)
         return std::nullopt; // gone meanwhile
     const Found found = read_link(answer);
     return found.is_bond ? std::optional(found.bond) : std::nullopt;
