@@ -93,6 +93,13 @@ void ft_event_pair(enum ft_cmd cmd, struct ft_pair *pair, u64 when)
 	ft_event_add(cmd, when, NULL, pair);
 }
 
+/* The number of the latest event. What an object is now, no earlier one tells. */
+u64 ft_event_last(void)
+{
+	lockdep_assert_held(&ft_mutex);
+	return ft_event_seq;
+}
+
 static void ft_event_send(struct ft_event *event)
 {
 	char *envp[FT_UEVENT_VARS + 1] = {};

@@ -146,9 +146,10 @@ static int ft_fill(struct sk_buff *skb, u32 portid, u32 seq, int flags,
 			  module ? FT_CMD_NEW_MODULE : FT_CMD_NEW_PAIR);
 	if (!hdr)
 		return -EMSGSIZE;
-	if (module) {
+	err = nla_put_u64_64bit(skb, FT_A_SEQ, ft_event_last(), FT_A_PAD);
+	if (!err && module) {
 		err = ft_put_module(skb, module);
-	} else {
+	} else if (!err) {
 		pair->ops->report(pair, &report);
 		err = ft_put_pair(skb, pair, &report);
 	}

@@ -89,6 +89,7 @@ void ft_topology_exit(void);
 /* event.c */
 void ft_event_module(enum ft_cmd cmd, const struct ft_module *module);
 void ft_event_pair(enum ft_cmd cmd, struct ft_pair *pair, u64 when);
+u64 ft_event_last(void);
 int ft_event_init(void);
 void ft_event_close(void);
 void ft_event_exit(void);

@@ -108,7 +108,9 @@ enum ft_card { FT_CARDS(FT_ENUM_ROW_CARD) };
  *
  * Multicast group "events": a NEW_* message for each change, DEL_* when the
  * object is gone, with FT_A_SEQ counting up by one for each event; a gap, or
- * ENOBUFS, means that events were lost: dump again.
+ * ENOBUFS, means that events were lost: dump again. An event tells the whole
+ * object, so whoever has dumped once need not ask again: what is numbered no
+ * higher than an answer's FT_A_SEQ is older than the answer.
  */
 #define FT_GENL_NAME		"ft"
 #define FT_GENL_VERSION		1
@@ -147,8 +149,12 @@ enum ft_cmd {
 enum ft_attr {
 	FT_A_UNSPEC,
 	FT_A_PAD,
-	FT_A_SEQ,		/* u64, events only */
-	FT_A_TIME,		/* u64, ns, CLOCK_BOOTTIME: when it happened */
+	FT_A_SEQ,		/* u64, of an event: its number; of an answer: that
+				 * of the last event which is in it already
+				 */
+	FT_A_TIME,		/* u64, ns, CLOCK_BOOTTIME: when it happened;
+				 * events only
+				 */
 	FT_A_MODULE_ID,		/* u32 */
 	FT_A_MODULE_STATE,	/* u8, enum ft_module_state: ONLINE, OFFLINE */
 	FT_A_BRIDGES,		/* nest of FT_A_BRIDGE */

@@ -257,7 +257,7 @@ static void print_ft(const struct nlmsghdr *nlh)
 
 	parse(a, FT_A_MAX, (const char *)head + GENL_HDRLEN,
 	      nlh->nlmsg_len - NLMSG_HDRLEN - GENL_HDRLEN);
-	if (a[FT_A_SEQ])
+	if (a[FT_A_TIME])
 		printf("%llu %llu ", (unsigned long long)u64_of(a[FT_A_SEQ]),
 		       (now_us() - (unsigned long long)u64_of(a[FT_A_TIME]) / 1000));
 	switch (head->cmd) {
