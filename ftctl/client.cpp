@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ftctl/client.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -13,9 +14,10 @@ namespace ftctl {
 
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 namespace names = ft::names;
 
+constexpr std::size_t usual_size = 16; // properties of an object
 constexpr std::uint64_t status_us = 10 * 1000000ULL;
 constexpr std::uint64_t action_us = 300 * 1000000ULL;
 
@@ -74,7 +76,26 @@ Message Client::call(const Message &request) const {
     return send(bus_.get(), request, action_us);
 }
 
-json read_value(sd_bus_message *message) {
+// `inside`: the type of an entry, "{sv}"; keys are texts.
+static ordered_json read_dictionary(sd_bus_message *message, const std::string &inside) {
+    const std::string entry = inside.substr(1, inside.size() - 2);
+    ordered_json value = ordered_json::object();
+    // No key comes twice: nothing is to be looked for. Where such an object grows it
+    // copies all that is below it.
+    auto &object = value.get_ref<ordered_json::object_t &>();
+    object.reserve(usual_size);
+    sd_bus_message_enter_container(message, 'a', inside.c_str());
+    while (sd_bus_message_enter_container(message, 'e', entry.c_str()) > 0) {
+        const char *key = nullptr;
+        sd_bus_message_read_basic(message, entry[0], &key);
+        object.emplace_back(key, read_value(message));
+        sd_bus_message_exit_container(message);
+    }
+    sd_bus_message_exit_container(message);
+    return value;
+}
+
+ordered_json read_value(sd_bus_message *message) {
     char type = 0;
     const char *contents = nullptr;
     if (sd_bus_message_peek_type(message, &type, &contents) <= 0)
@@ -96,27 +117,19 @@ json read_value(sd_bus_message *message) {
         return read(std::uint64_t{});
     case 'v': {
         sd_bus_message_enter_container(message, type, contents);
-        json value = read_value(message);
+        ordered_json value = read_value(message);
         sd_bus_message_exit_container(message);
         return value;
     }
     case 'a':
     case 'r': {
         const std::string inside = contents; // "contents" belongs to the message
-        const bool dictionary = type == 'a' && inside[0] == '{';
-        json value = dictionary ? json::object() : json::array();
+        if (type == 'a' && inside[0] == '{')
+            return read_dictionary(message, inside);
+        ordered_json value = ordered_json::array();
         sd_bus_message_enter_container(message, type, inside.c_str());
-        while (!sd_bus_message_at_end(message, false)) {
-            if (dictionary) {
-                sd_bus_message_enter_container(message, 'e',
-                                               inside.substr(1, inside.size() - 2).c_str());
-                const json key = read_value(message);
-                value[key.get<std::string>()] = read_value(message);
-                sd_bus_message_exit_container(message);
-            } else {
-                value.push_back(read_value(message));
-            }
-        }
+        while (!sd_bus_message_at_end(message, false))
+            value.push_back(read_value(message));
         sd_bus_message_exit_container(message);
         return value;
     }
@@ -126,30 +139,56 @@ json read_value(sd_bus_message *message) {
     }
 }
 
-json Client::objects() {
-    json result{{"manager", json::object()},
-                {"modules", json::array()},
-                {"bonds", json::array()},
-                {"mirrors", json::array()},
-                {"jobs", json::array()}};
+ordered_json Client::manager() {
     const Message properties = request(names::root, "org.freedesktop.DBus.Properties", "GetAll");
     sd_bus_message_append(properties.get(), "s", names::manager);
-    result["manager"] = read_value(send(bus_.get(), properties, status_us).get());
-    const json managed = read_value(
-        send(bus_.get(),
-             request(names::root, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
-             status_us)
-            .get());
-    for (const auto &[path, interfaces] : managed.items())
-        for (const auto &[list, interface] :
-             {std::make_pair("modules", names::module), std::make_pair("bonds", names::bond),
-              std::make_pair("mirrors", names::mirror), std::make_pair("jobs", names::job)})
-            if (interfaces.contains(interface))
-                result[list].push_back(interfaces[interface]);
+    return read_value(send(bus_.get(), properties, status_us).get());
+}
+
+ordered_json Client::objects() {
+    ordered_json result{{"manager", manager()},
+                        {"modules", ordered_json::array()},
+                        {"bonds", ordered_json::array()},
+                        {"mirrors", ordered_json::array()},
+                        {"jobs", ordered_json::array()}};
+    const Message managed = send(
+        bus_.get(), request(names::root, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"),
+        status_us);
+    sd_bus_message_enter_container(managed.get(), 'a', "{oa{sa{sv}}}");
+    while (sd_bus_message_enter_container(managed.get(), 'e', "oa{sa{sv}}") > 0) {
+        sd_bus_message_skip(managed.get(), "o");
+        sd_bus_message_enter_container(managed.get(), 'a', "{sa{sv}}");
+        while (sd_bus_message_enter_container(managed.get(), 'e', "sa{sv}") > 0) {
+            const char *interface = "";
+            sd_bus_message_read_basic(managed.get(), 's', &interface);
+            const char *list = !std::strcmp(interface, names::module)   ? "modules"
+                               : !std::strcmp(interface, names::bond)   ? "bonds"
+                               : !std::strcmp(interface, names::mirror) ? "mirrors"
+                               : !std::strcmp(interface, names::job)    ? "jobs"
+                                                                        : nullptr;
+            if (list)
+                result[list].push_back(read_value(managed.get()));
+            else
+                sd_bus_message_skip(managed.get(), "a{sv}");
+            sd_bus_message_exit_container(managed.get());
+        }
+        sd_bus_message_exit_container(managed.get());
+        sd_bus_message_exit_container(managed.get());
+    }
+    // "ftb2" before "ftb10".
+    for (const auto &[list, key] : {std::make_pair("bonds", "Name"), {"mirrors", "Name"}})
+        std::sort(result[list].begin(), result[list].end(),
+                  [key = key](const ordered_json &a, const ordered_json &b) {
+                      return ::strverscmp(a[key].get_ref<const std::string &>().c_str(),
+                                          b[key].get_ref<const std::string &>().c_str()) < 0;
+                  });
+    for (const char *list : {"modules", "jobs"})
+        std::sort(result[list].begin(), result[list].end(),
+                  [](const ordered_json &a, const ordered_json &b) { return a["Id"] < b["Id"]; });
     return result;
 }
 
-json Client::property(const std::string &path, const char *interface, const char *name) {
+ordered_json Client::property(const std::string &path, const char *interface, const char *name) {
     const Message get = request(path, "org.freedesktop.DBus.Properties", "Get");
     sd_bus_message_append(get.get(), "ss", interface, name);
     return read_value(send(bus_.get(), get, status_us).get());

@@ -29,12 +29,16 @@ class Client {
   public:
     Client();
 
+    // Properties of the manager, names as on the bus.
+    nlohmann::ordered_json manager();
+
     // {"manager": {properties}, "modules": [...], "bonds": [...], "mirrors": [...],
     // "jobs": [...]}, names of properties as on the bus.
-    nlohmann::json objects();
+    nlohmann::ordered_json objects();
 
     // One property, of those that objects() leaves out too.
-    nlohmann::json property(const std::string &path, const char *interface, const char *name);
+    nlohmann::ordered_json property(const std::string &path, const char *interface,
+                                    const char *name);
 
     Message request(const std::string &path, const char *interface, const char *method) const;
     // Waits for the answer, however long a person takes for a password.
@@ -53,6 +57,6 @@ std::string module_path(const std::string &id);
 std::string mirror_path(const std::string &name);
 
 // The value at the message's reading position.
-nlohmann::json read_value(sd_bus_message *message);
+nlohmann::ordered_json read_value(sd_bus_message *message);
 
 } // namespace ftctl

@@ -40,11 +40,11 @@ struct Verdict {
 Verdict verdict_of(enum ft_verdict verdict);
 
 // The mirror of this name out of Client::objects(), or Error.
-nlohmann::json find_mirror(const nlohmann::json &objects, const std::string &name);
+nlohmann::ordered_json find_mirror(const nlohmann::ordered_json &objects, const std::string &name);
 
 // What a scrub has found: the property Scrubbed.
 struct Scrubbed {
-    explicit Scrubbed(const nlohmann::json &value);
+    explicit Scrubbed(const nlohmann::ordered_json &value);
 
     std::string mode;
     std::uint64_t done, total, differing, repaired, unreadable;

@@ -17,15 +17,15 @@ namespace ftctl {
 
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 
 struct Options {
     std::string name;
     bool check = false, repair = false, stop = false, wait = false;
 };
 
-std::optional<json> scrub_of(const json &objects, const std::string &mirror) {
-    for (const json &job : objects["jobs"])
+std::optional<ordered_json> scrub_of(const ordered_json &objects, const std::string &mirror) {
+    for (const ordered_json &job : objects["jobs"])
         if (job["Kind"] == "SCRUB" && job["Subject"] == mirror)
             return job;
     return std::nullopt;
@@ -53,7 +53,7 @@ bool wait(Client &client, const std::string &name) {
             bar.show((*job)["Done"], (*job)["Total"]);
         }
     }
-    const json mirror = find_mirror(client.objects(), name);
+    const ordered_json mirror = find_mirror(client.objects(), name);
     const Scrubbed scrubbed(client.property(mirror_path(name), ft::names::mirror, "Scrubbed"));
     fmt::print("{}: {}\n", name, scrubbed.text());
     if (!scrubbed.complete())
@@ -81,7 +81,7 @@ void scrub(const Options &options, int &exit) {
 
 } // namespace
 
-Scrubbed::Scrubbed(const json &value)
+Scrubbed::Scrubbed(const ordered_json &value)
     : mode(value[0]), done(value[1]), total(value[2]), differing(value[3]), repaired(value[4]),
       unreadable(value[5]) {}
 
@@ -107,8 +107,8 @@ std::string Scrubbed::text() const {
                        complete() && !differing && !unreadable ? ", the legs are equal" : "");
 }
 
-json find_mirror(const json &objects, const std::string &name) {
-    for (const json &mirror : objects["mirrors"])
+ordered_json find_mirror(const ordered_json &objects, const std::string &name) {
+    for (const ordered_json &mirror : objects["mirrors"])
         if (mirror["Name"] == name)
             return mirror;
     throw ft::refused(

@@ -13,7 +13,6 @@ namespace ftctl {
 
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 // Milliseconds that one request took on average.
@@ -21,14 +20,15 @@ double latency(std::uint64_t ms, std::uint64_t requests) {
     return requests ? static_cast<double>(ms) / static_cast<double>(requests) : 0;
 }
 
-ordered_json document(const json &mirror, const json &statistics, const Scrubbed &scrubbed) {
+ordered_json document(const ordered_json &mirror, const ordered_json &statistics,
+                      const Scrubbed &scrubbed) {
     ordered_json result{{"name", mirror["Name"]},         {"uuid", mirror["Uuid"]},
                         {"state", mirror["State"]},       {"reason", mirror["Reason"]},
                         {"since", date(mirror["Since"])}, {"next_action", mirror["NextAction"]},
                         {"device", mirror["Device"]},     {"size", mirror["Size"]},
                         {"legs", ordered_json::array()}};
     for (std::size_t i = 0; i < 2; i++) {
-        const json &member = mirror["Members"][i], &said = statistics[i];
+        const ordered_json &member = mirror["Members"][i], &said = statistics[i];
         result["legs"].push_back({{"device", member[0]},
                                   {"name", member[1]},
                                   {"state", member[2]},
@@ -91,7 +91,7 @@ void add_mirror_show(CLI::App &noun) {
                  "it was started.\nExample: ftctl mirror show ftm0");
     verb->callback([options] {
         Client client;
-        const json mirror = find_mirror(client.objects(), options->name);
+        const ordered_json mirror = find_mirror(client.objects(), options->name);
         const std::string path = mirror_path(options->name);
         const Scrubbed scrubbed(client.property(path, ft::names::mirror, "Scrubbed"));
         const ordered_json said =

@@ -18,7 +18,6 @@ namespace ftctl {
 
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 std::string now() {
@@ -27,7 +26,7 @@ std::string now() {
     return date(static_cast<std::uint64_t>(us.count())).get<std::string>();
 }
 
-std::string object_name(const std::string &path, const json &properties) {
+std::string object_name(const std::string &path, const ordered_json &properties) {
     if (properties.contains("Name"))
         return properties["Name"];
     if (properties.contains("Id"))
@@ -55,23 +54,24 @@ class Monitor {
             changed(path, "changed", read_value(message));
         } else if (!std::strcmp(member, "InterfacesAdded")) {
             const std::string object = read_value(message);
-            const json interfaces = read_value(message);
+            const ordered_json interfaces = read_value(message);
             for (const auto &[interface, properties] : interfaces.items())
                 if (interface.starts_with(ft::names::bus))
                     changed(object, "added", properties);
         } else if (!std::strcmp(member, "InterfacesRemoved")) {
             const std::string object = read_value(message);
-            changed(object, "removed", json::object());
+            changed(object, "removed", ordered_json::object());
         } else if (!std::strcmp(member, "NameOwnerChanged")) {
             read_value(message);
             read_value(message);
             const std::string owner = read_value(message);
-            changed(ft::names::root, owner.empty() ? "ftd stopped" : "ftd started", json::object());
+            changed(ft::names::root, owner.empty() ? "ftd stopped" : "ftd started",
+                    ordered_json::object());
         }
     }
 
   private:
-    void changed(const std::string &path, const char *event, const json &properties) {
+    void changed(const std::string &path, const char *event, const ordered_json &properties) {
         const std::string name = object_name(path, properties);
         if (json_) {
             const ordered_json line{
@@ -85,7 +85,7 @@ class Monitor {
         std::fflush(stdout);
     }
 
-    std::string describe(const std::string &event, const json &properties) const {
+    std::string describe(const std::string &event, const ordered_json &properties) const {
         std::string text = event == "changed" ? std::string() : event;
         const auto add = [&](const std::string &part) {
             if (!part.empty())
@@ -96,7 +96,7 @@ class Monitor {
         if (properties.contains("Reason"))
             add(std::string(ft::reason_text(properties["Reason"].get<std::string>())));
         if (properties.contains("Members"))
-            for (const json &member : properties["Members"])
+            for (const ordered_json &member : properties["Members"])
                 add(fmt::format("{} {}", member[0].get<std::string>(),
                                 style_.state(member[2].get<std::string>())));
         for (const char *key : {"Summary", "ConfigurationError"})

@@ -19,7 +19,6 @@ namespace ftctl {
 
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 
 // How bad a state is; the worst is shown first.
@@ -33,20 +32,33 @@ int rank(const std::string &state) {
     return 0;
 }
 
-ordered_json members(const json &list) {
+// An object that does not grow: where it does it copies all that is below it.
+ordered_json object_of(std::size_t size) {
+    ordered_json object = ordered_json::object();
+    object.get_ref<ordered_json::object_t &>().reserve(size);
+    return object;
+}
+
+ordered_json members(ordered_json list) {
     ordered_json result = ordered_json::array();
-    for (const json &member : list)
-        result.push_back({{"device", member[0]},
-                          {"name", member[1]},
-                          {"state", member[2]},
-                          {"reason", member[3]},
-                          {"since", date(member[4])}});
+    for (ordered_json &member : list) {
+        ordered_json entry = object_of(5);
+        entry["device"] = std::move(member[0]);
+        entry["name"] = std::move(member[1]);
+        entry["state"] = std::move(member[2]);
+        entry["reason"] = std::move(member[3]);
+        entry["since"] = date(member[4]);
+        result.push_back(std::move(entry));
+    }
     return result;
 }
 
 void worst_first(ordered_json &list) {
-    std::stable_sort(list.begin(), list.end(), [](const ordered_json &a, const ordered_json &b) {
-        return rank(a["state"]) > rank(b["state"]);
+    const auto state = [](const ordered_json &object) {
+        return rank(object["state"].get_ref<const std::string &>());
+    };
+    std::stable_sort(list.begin(), list.end(), [&](const ordered_json &a, const ordered_json &b) {
+        return state(a) > state(b);
     });
 }
 
@@ -195,62 +207,69 @@ std::string bytes_text(std::uint64_t bytes) {
     return fmt::format("{:.{}f} {}", value, unit && value < 100 ? 1 : 0, units[unit]);
 }
 
-ordered_json status_document(const json &objects) {
-    const json &manager = objects["manager"];
-    ordered_json document{{"state", manager["State"]},
-                          {"summary", manager["Summary"]},
-                          {"next_action", manager["NextAction"]},
+// Moves out of `objects` what it can.
+ordered_json status_document(ordered_json objects) {
+    ordered_json &manager = objects["manager"];
+    const auto take = [](ordered_json &object, const char *key) { return std::move(object[key]); };
+    ordered_json document{{"state", take(manager, "State")},
+                          {"summary", take(manager, "Summary")},
+                          {"next_action", take(manager, "NextAction")},
                           {"configuration",
-                           {{"state", manager["ConfigurationState"]},
-                            {"error", manager["ConfigurationError"]},
-                            {"path", manager["ConfigurationPath"]}}},
+                           {{"state", take(manager, "ConfigurationState")},
+                            {"error", take(manager, "ConfigurationError")},
+                            {"path", take(manager, "ConfigurationPath")}}},
                           {"modules", ordered_json::array()},
                           {"bonds", ordered_json::array()},
                           {"mirrors", ordered_json::array()},
                           {"jobs", ordered_json::array()},
                           {"faults", ordered_json::array()},
                           {"alerts", ordered_json::array()}};
-    const auto common = [](const json &object) {
-        return ordered_json{{"state", object["State"]},
-                            {"requested_state", object["RequestedState"]},
-                            {"reason", object["Reason"]},
-                            {"since", date(object["Since"])},
-                            {"next_action", object["NextAction"]}};
+    const auto common = [&](ordered_json &entry, ordered_json &object) {
+        entry["state"] = take(object, "State");
+        entry["requested_state"] = take(object, "RequestedState");
+        entry["reason"] = take(object, "Reason");
+        entry["since"] = date(object["Since"]);
+        entry["next_action"] = take(object, "NextAction");
     };
-    for (const json &module : objects["modules"]) {
-        ordered_json entry{{"id", module["Id"]}};
-        entry.update(common(module));
-        entry["bridges"] = module["Bridges"];
+    for (ordered_json &module : objects["modules"]) {
+        ordered_json entry = object_of(9);
+        entry["id"] = module["Id"];
+        common(entry, module);
+        entry["bridges"] = take(module, "Bridges");
         entry["devices"] = ordered_json::array();
-        for (const json &device : module["Devices"])
-            entry["devices"].push_back({{"device", device[0]},
-                                        {"kind", device[1]},
-                                        {"name", device[2]},
-                                        {"pair", device[3]}});
-        entry["removal_blockers"] = module["RemovalBlockers"];
-        document["modules"].push_back(entry);
+        for (ordered_json &device : module["Devices"]) {
+            ordered_json one = object_of(4);
+            one["device"] = std::move(device[0]);
+            one["kind"] = std::move(device[1]);
+            one["name"] = std::move(device[2]);
+            one["pair"] = std::move(device[3]);
+            entry["devices"].push_back(std::move(one));
+        }
+        entry["removal_blockers"] = take(module, "RemovalBlockers");
+        document["modules"].push_back(std::move(entry));
     }
-    std::sort(document["modules"].begin(), document["modules"].end(),
-              [](const ordered_json &a, const ordered_json &b) { return a["id"] < b["id"]; });
-    for (const json &bond : objects["bonds"]) {
-        ordered_json entry{{"name", bond["Name"]}};
-        entry.update(common(bond));
-        entry["members"] = members(bond["Members"]);
-        entry["switches"] = bond["Switches"];
-        document["bonds"].push_back(entry);
+    for (ordered_json &bond : objects["bonds"]) {
+        ordered_json entry = object_of(8);
+        entry["name"] = take(bond, "Name");
+        common(entry, bond);
+        entry["members"] = members(take(bond, "Members"));
+        entry["switches"] = take(bond, "Switches");
+        document["bonds"].push_back(std::move(entry));
     }
-    for (const json &mirror : objects["mirrors"]) {
-        ordered_json entry{{"name", mirror["Name"]}, {"uuid", mirror["Uuid"]}};
-        entry.update(common(mirror));
-        entry["device"] = mirror["Device"];
-        entry["size"] = mirror["Size"];
-        entry["members"] = members(mirror["Members"]);
-        entry["sync"] = {{"done", mirror["SyncDone"]},
-                         {"total", mirror["SyncTotal"]},
-                         {"copied", mirror["SyncCopied"]}};
-        document["mirrors"].push_back(entry);
+    for (ordered_json &mirror : objects["mirrors"]) {
+        ordered_json entry = object_of(11);
+        entry["name"] = take(mirror, "Name");
+        entry["uuid"] = take(mirror, "Uuid");
+        common(entry, mirror);
+        entry["device"] = take(mirror, "Device");
+        entry["size"] = take(mirror, "Size");
+        entry["members"] = members(take(mirror, "Members"));
+        entry["sync"] = {{"done", take(mirror, "SyncDone")},
+                         {"total", take(mirror, "SyncTotal")},
+                         {"copied", take(mirror, "SyncCopied")}};
+        document["mirrors"].push_back(std::move(entry));
     }
-    for (const json &job : objects["jobs"])
+    for (const ordered_json &job : objects["jobs"])
         document["jobs"].push_back(
             {{"id", job["Id"]},
              {"kind", job["Kind"]},
@@ -261,7 +280,7 @@ ordered_json status_document(const json &objects) {
              {"rate", job["Rate"]},
              {"remaining_s",
               job["Remaining"] == UINT64_MAX ? ordered_json() : ordered_json(job["Remaining"])}});
-    for (const json &fault : manager["Faults"])
+    for (const ordered_json &fault : manager["Faults"])
         document["faults"].push_back(
             {{"device", fault[0]},
              {"pair", fault[1]},
@@ -272,7 +291,7 @@ ordered_json status_document(const json &objects) {
              {"mtbf_s", fault[6] == 0 ? ordered_json() : ordered_json(fault[6])},
              {"retry_at", date(fault[7])},
              {"given_up", fault[8]}});
-    for (const json &alert : manager["Alerts"])
+    for (const ordered_json &alert : manager["Alerts"])
         document["alerts"].push_back({{"id", alert[0]},
                                       {"severity", alert[1]},
                                       {"text", alert[2]},

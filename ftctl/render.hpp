@@ -8,7 +8,7 @@
 namespace ftctl {
 
 // The document of `status --json` out of Client::objects().
-nlohmann::ordered_json status_document(const nlohmann::json &objects);
+nlohmann::ordered_json status_document(nlohmann::ordered_json objects);
 
 // How text is drawn here: on a terminal with colours, UTF-8 or plain.
 class Style {

@@ -26,7 +26,7 @@ void add_wait(CLI::App &app, int &exit) {
         const bool reached =
             client.watch(options->timeout, [&](const std::string &, sd_bus_message *) {
                 try {
-                    const auto manager = client.objects()["manager"];
+                    const auto manager = client.manager();
                     summary = manager["Summary"];
                     return manager["State"] != "DUPLEX";
                 } catch (const NoAnswer &error) {

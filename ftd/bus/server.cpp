@@ -42,6 +42,11 @@ std::string path_of(const char *root, const std::string &name) {
 
 // The name in the last part of a path below `root`; empty: none.
 std::string name_in(const char *root, const char *path) {
+    const std::size_t length = std::strlen(root);
+    if (std::strncmp(path, root, length) || path[length] != '/')
+        return {};
+    if (!std::strchr(path + length, '_')) // nothing in it is encoded
+        return path + length + 1;
     char *name = nullptr;
     if (sd_bus_path_decode(path, root, &name) <= 0)
         return {};
