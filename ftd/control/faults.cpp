@@ -273,19 +273,23 @@ void System::load_state() {
     }
 }
 
+// Faults of places that no pair has any more.
+void System::forget_others() {
+    if (facts_.config_state != ConfigState::ok)
+        return;
+    std::vector<std::string> devices;
+    for (const BondConfig &bond : facts_.config.bonds)
+        for (const DevicePath &port : bond.ports)
+            devices.push_back(port.str());
+    for (const MirrorConfig &mirror : facts_.config.mirrors)
+        for (const DevicePath &leg : mirror.legs)
+            devices.push_back(leg.str());
+    facts_.faults.keep_only(devices);
+}
+
 // In a worker: /var may be on the very disk that hangs. One write at a time, the
 // latest text next.
 void System::save_state() {
-    if (facts_.config_state == ConfigState::ok) {
-        std::vector<std::string> devices;
-        for (const BondConfig &bond : facts_.config.bonds)
-            for (const DevicePath &port : bond.ports)
-                devices.push_back(port.str());
-        for (const MirrorConfig &mirror : facts_.config.mirrors)
-            for (const DevicePath &leg : mirror.legs)
-                devices.push_back(leg.str());
-        facts_.faults.keep_only(devices);
-    }
     if (saving_ || !state_known_ || facts_.faults == saved_faults_)
         return;
     const std::string text = facts_.faults.write();

@@ -79,15 +79,8 @@ void System::scan_soon() {
 
 void System::connect() {
     try {
-        kernel_ = FtNetlink::open(event_, [this] {
-            refresh();
-            // udev says nothing when a port leaves its bond, or comes.
-            auto ports = bond_ports(facts_.kernel);
-            if (ports != ports_)
-                scan_soon();
-            ports_ = std::move(ports);
-            reconcile();
-        });
+        kernel_ = FtNetlink::open(event_, [this](const std::vector<KernelEvent> &events,
+                                                 bool lost) { told(events, lost); });
     } catch (const std::system_error &error) {
         kernel_.reset();
         journal::error(fmt::format("cannot talk to ft_core: {}", error.what()));
@@ -106,10 +99,28 @@ void System::connect() {
     refresh();
 }
 
+void System::told(const std::vector<KernelEvent> &events, bool lost) {
+    KernelChange change;
+    if (!lost)
+        change = facts_.kernel.apply(events);
+    if (lost || change.lost)
+        refresh();
+    else if (!change.objects) {
+        if (!change.pairs.empty())
+            reconcile(change.pairs);
+        return;
+    }
+    // udev says nothing when a port leaves its bond, or comes.
+    auto ports = bond_ports(facts_.kernel);
+    if (ports != ports_)
+        scan_soon();
+    ports_ = std::move(ports);
+    reconcile();
+}
+
 // What the kernel says now. If it says nothing any more ft_core is gone; the
 // client stays until the next connect(), since this may be called out of it.
 void System::refresh() {
-    refreshed_ = boottime();
     const bool was_loaded = facts_.kernel.loaded;
     facts_.kernel = {};
     if (!kernel_)
@@ -131,6 +142,7 @@ void System::scan() {
 void System::hardware_changed() {
     const std::uint64_t began = boottime();
     load_state();
+    forget_others();
     scan();
     refresh();
     for (const ModuleConfig &module : facts_.config.modules) {
@@ -231,10 +243,12 @@ void System::define_modules() {
         kernel_->define(module.id, module.bridges);
 }
 
-void System::publish() {
-    SystemView now = compose(facts_);
+// `only`: of all the facts only what the kernel says of these is new. None: anything may.
+void System::publish(const std::set<std::string> *only) {
+    const auto view = [&] { return only ? compose(facts_, view_, *only) : compose(facts_); };
+    SystemView now = view();
     if (note_faults(now))
-        now = compose(facts_);
+        now = view();
     std::map<std::string, std::uint64_t> done;
     for (const KernelPair &pair : facts_.kernel.pairs)
         if (pair.type == FT_PAIR_MIRROR)
@@ -263,9 +277,9 @@ void System::publish() {
         published_(before, view_);
 }
 
-// Somebody pressed the button of a module: its slot will be switched off, unless he
-// presses it again. The pairs go before that, or come back.
-void System::follow_buttons() {
+// True: something was done. Somebody pressed the button of a module: its slot will be switched off,
+// unless he presses it again. The pairs go before that, or come back.
+bool System::follow_buttons() {
     bool changed = false;
     for (const KernelModule &module : facts_.kernel.modules) {
         const auto seen = view_.modules.find(module.id);
@@ -289,6 +303,7 @@ void System::follow_buttons() {
     }
     if (changed)
         refresh();
+    return changed;
 }
 
 void System::reconcile() {
@@ -309,7 +324,7 @@ void System::reconcile() {
         facts_.findings.erase(name);
         entry = work_.erase(entry);
     }
-    if (facts_.kernel.loaded && facts_.config_state == ConfigState::ok && !going_back_) {
+    if (steps_allowed()) {
         for (const BondConfig &bond : facts_.config.bonds)
             reconcile_bond(bond);
         for (const MirrorConfig &mirror : facts_.config.mirrors)
@@ -318,6 +333,29 @@ void System::reconcile() {
     publish();
     arm_wake();
     settle();
+}
+
+// The same where nothing else has changed: what is due for the others stays due.
+void System::reconcile(const std::set<std::string> &pairs) {
+    if (follow_buttons()) {
+        reconcile();
+        return;
+    }
+    if (steps_allowed()) {
+        for (const BondConfig &bond : facts_.config.bonds)
+            if (pairs.contains(bond.name))
+                reconcile_bond(bond);
+        for (const MirrorConfig &mirror : facts_.config.mirrors)
+            if (pairs.contains(mirror.name))
+                reconcile_mirror(mirror);
+    }
+    publish(&pairs);
+    arm_wake();
+    settle();
+}
+
+bool System::steps_allowed() const {
+    return facts_.kernel.loaded && facts_.config_state == ConfigState::ok && !going_back_;
 }
 
 System::PairWork &System::work(const std::string &pair) {
@@ -458,10 +496,19 @@ void System::read_legs(const std::vector<std::string> &names, std::function<void
     }
 }
 
+// A look of its own: what it finds is only published when its event comes.
 KernelPair System::progress(const std::string &mirror) {
-    if (boottime() > refreshed_ + fresh_ns)
-        refresh();
-    const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, mirror);
+    if (boottime() > counted_ + fresh_ns) {
+        counted_ = boottime();
+        counters_ = {};
+        try {
+            if (kernel_)
+                counters_ = kernel_->state();
+        } catch (const std::system_error &) {
+            // Told when a look that matters fails as well.
+        }
+    }
+    const KernelPair *pair = counters_.pair(FT_PAIR_MIRROR, mirror);
     return pair ? *pair : KernelPair{};
 }
 

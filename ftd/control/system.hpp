@@ -94,6 +94,7 @@ class System {
     using Legs = std::map<std::string, Leg>; // by the disk's kernel name
 
     void connect();
+    void told(const std::vector<KernelEvent> &events, bool lost);
     void refresh();
     void scan();
     void scan_soon();
@@ -101,10 +102,12 @@ class System {
     void load(const std::string &text);
     void define_modules();
     std::string modules_refused(const std::system_error &error) const;
-    void publish();
+    void publish(const std::set<std::string> *only = nullptr);
 
-    void follow_buttons();
+    bool follow_buttons();
     void reconcile();
+    void reconcile(const std::set<std::string> &pairs);
+    bool steps_allowed() const;
     void reconcile_bond(const BondConfig &bond);
     void reconcile_mirror(const MirrorConfig &mirror);
     void assemble(const MirrorConfig &mirror, const std::array<const Disk *, 2> &disks);
@@ -123,6 +126,7 @@ class System {
     void not_back(const std::string &pair, const std::string &device, ft_reason reason);
     bool note_faults(const SystemView &view);
     void load_state();
+    void forget_others();
     void save_state();
     void wish(const std::string &mirror, std::function<bool()> achieved, Done done);
     const KernelPair &running_mirror(const std::string &name) const;
@@ -164,8 +168,10 @@ class System {
     static constexpr std::uint64_t never = ~std::uint64_t{0};
     std::uint64_t wake_ = never; // us since 1970
     Handle<sd_event_source, sd_event_source_disable_unref> wake_timer_;
-    std::uint64_t refreshed_ = 0, scanned_ = 0; // CLOCK_BOOTTIME ns
-    std::uint64_t rest_ = 0;                    // ns from one look at the hardware to the next
+    std::uint64_t scanned_ = 0; // CLOCK_BOOTTIME ns
+    std::uint64_t rest_ = 0;    // ns from one look at the hardware to the next
+    KernelState counters_;      // for progress(), as they were at `counted_`
+    std::uint64_t counted_ = 0;
     Handle<sd_event_source, sd_event_source_disable_unref> scan_timer_, test_timer_;
     FaultBook saved_faults_; // what the state file holds, or is about to
     bool saving_ = false;

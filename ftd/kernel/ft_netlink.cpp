@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t buffer_size = 65536;
 // The kernel answers at once; this only keeps a kernel bug from being our hang.
 constexpr timeval answer_limit{10, 0};
+// A dump is torn when pairs come or go meanwhile: how often it is begun again.
+constexpr int dumps = 10;
 
 [[noreturn]] void fail(int error, const char *what) {
     throw std::system_error(error, std::generic_category(), what);
@@ -99,6 +101,7 @@ class Attributes {
 KernelModule read_module(const nlmsghdr *message) {
     const Attributes attributes(message);
     KernelModule module;
+    module.seq = attributes.number(FT_A_SEQ);
     module.id = static_cast<std::uint32_t>(attributes.number(FT_A_MODULE_ID));
     module.state = static_cast<ft_module_state>(attributes.number(FT_A_MODULE_STATE));
     module.reason = static_cast<ft_reason>(attributes.number(FT_A_REASON));
@@ -124,6 +127,7 @@ KernelMember read_member(const nlattr *nest) {
 KernelPair read_pair(const nlmsghdr *message) {
     const Attributes attributes(message);
     KernelPair pair;
+    pair.seq = attributes.number(FT_A_SEQ);
     pair.type = static_cast<ft_pair_type>(attributes.number(FT_A_PAIR_TYPE));
     pair.name = attributes.text(FT_A_PAIR_NAME);
     const nlattr *uuid = attributes.get(FT_A_PAIR_UUID);
@@ -144,6 +148,19 @@ KernelPair read_pair(const nlmsghdr *message) {
         });
     }
     return pair;
+}
+
+KernelEvent event_of(const nlmsghdr *message, std::uint8_t command) {
+    KernelEvent event;
+    event.gone = command == FT_CMD_DEL_MODULE || command == FT_CMD_DEL_PAIR;
+    if (command == FT_CMD_NEW_MODULE || command == FT_CMD_DEL_MODULE) {
+        const KernelModule &module = std::get<KernelModule>(event.object = read_module(message));
+        event.seq = module.seq;
+    } else {
+        const KernelPair &pair = std::get<KernelPair>(event.object = read_pair(message));
+        event.seq = pair.seq;
+    }
+    return event;
 }
 
 } // namespace
@@ -178,9 +195,9 @@ void FtNetlink::talk(std::uint8_t command, std::uint16_t flags, const Build &bui
     }
 }
 
-std::unique_ptr<FtNetlink> FtNetlink::open(sd_event *event, std::function<void()> changed) {
+std::unique_ptr<FtNetlink> FtNetlink::open(sd_event *event, Told told) {
     std::unique_ptr<FtNetlink> self(new FtNetlink);
-    self->changed_ = std::move(changed);
+    self->told_ = std::move(told);
     self->commands_ = open_socket(0);
     self->family_ = GENL_ID_CTRL;
     std::uint16_t family = 0;
@@ -229,19 +246,46 @@ std::unique_ptr<FtNetlink> FtNetlink::open(sd_event *event, std::function<void()
     return self;
 }
 
-// An event only says that something changed. What it is now is read afresh, so
-// that lost (ENOBUFS), coalesced and late events all come to the same.
 void FtNetlink::receive() {
     alignas(nlmsghdr) std::array<char, buffer_size> buffer;
+    std::vector<KernelEvent> events;
+    bool lost = false;
     while (true) {
         const ssize_t size = mnl_socket_recvfrom(events_.get(), buffer.data(), buffer.size());
-        if (size == 0 || (size < 0 && errno != ENOBUFS && errno != EINTR))
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0 && errno == ENOBUFS) {
+            lost = true;
+            continue;
+        }
+        if (size <= 0)
             break;
+        const auto *message = reinterpret_cast<const nlmsghdr *>(buffer.data());
+        int left = static_cast<int>(size);
+        for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+            if (message->nlmsg_type != family_ ||
+                mnl_nlmsg_get_payload_len(message) < sizeof(genlmsghdr))
+                continue;
+            const auto *head = static_cast<const genlmsghdr *>(mnl_nlmsg_get_payload(message));
+            events.push_back(event_of(message, head->cmd));
+        }
     }
-    changed_();
+    told_(events, lost);
 }
 
 KernelState FtNetlink::state() {
+    for (int left = dumps;; left--) {
+        try {
+            return dump();
+        } catch (const std::system_error &error) {
+            if (error.code().value() != EINTR || !left)
+                throw;
+            commands_ = open_socket(0); // the rest of the torn one goes with the old
+        }
+    }
+}
+
+KernelState FtNetlink::dump() {
     KernelState state;
     state.loaded = true;
     const Build nothing = [](nlmsghdr *) {};
@@ -249,6 +293,9 @@ KernelState FtNetlink::state() {
          [&](const nlmsghdr *message) { state.modules.push_back(read_module(message)); });
     talk(FT_CMD_GET_PAIR, NLM_F_DUMP, nothing,
          [&](const nlmsghdr *message) { state.pairs.push_back(read_pair(message)); });
+    state.seq = !state.modules.empty() ? state.modules.front().seq
+                : !state.pairs.empty() ? state.pairs.front().seq
+                                       : 0;
     return state;
 }
 

@@ -16,8 +16,11 @@ namespace ft {
 
 class FtNetlink {
   public:
-    // `changed` is called for each burst of events. Nothing: ft_core is not loaded.
-    static std::unique_ptr<FtNetlink> open(sd_event *event, std::function<void()> changed);
+    // Called for each burst of events, in their order; `lost`: not with all of them.
+    using Told = std::function<void(const std::vector<KernelEvent> &events, bool lost)>;
+
+    // Nothing: ft_core is not loaded.
+    static std::unique_ptr<FtNetlink> open(sd_event *event, Told told);
 
     // Everything as it is now. Never waits for a device.
     KernelState state();
@@ -32,6 +35,7 @@ class FtNetlink {
     FtNetlink() = default;
 
     void receive();
+    KernelState dump();
     using Build = std::function<void(nlmsghdr *)>;
     using Read = std::function<void(const nlmsghdr *)>;
     // Throws std::system_error with what the kernel answered.
@@ -42,7 +46,7 @@ class FtNetlink {
     std::uint16_t family_ = 0;
     std::uint32_t sequence_ = 0;
     Handle<sd_event_source, sd_event_source_disable_unref> source_;
-    std::function<void()> changed_;
+    Told told_;
 };
 
 } // namespace ft

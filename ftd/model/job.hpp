@@ -34,6 +34,7 @@ Progress progress_of(const Job &job, std::uint64_t done, std::uint64_t total, st
 struct EndedJob {
     Job job;
     std::string result; // "done", "cancelled", "failed"
+    bool operator==(const EndedJob &) const = default;
 };
 
 class Jobs {

@@ -137,28 +137,56 @@ class Composer {
     explicit Composer(const Facts &facts) : facts_(facts) {}
 
     SystemView run() {
-        view_.config_state = facts_.config_state;
-        view_.config_error = facts_.config_error;
         for (const BondConfig &bond : facts_.config.bonds)
-            configured(view_.bonds, FT_PAIR_BOND, bond.name, path_texts(bond.ports));
+            configured(bond);
         for (const MirrorConfig &mirror : facts_.config.mirrors)
-            configured(view_.mirrors, FT_PAIR_MIRROR, mirror.name, path_texts(mirror.legs)).uuid =
-                mirror.uuid;
+            configured(mirror);
         // Running pairs that the configuration does not name are told too:
         // hiding one would hide that a module cannot be pulled.
         for (const KernelPair &pair : facts_.kernel.pairs)
-            if (begun(pair))
-                running(pair.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors, pair);
+            running(pair);
         for (auto *pairs : {&view_.bonds, &view_.mirrors})
             for (auto &[name, pair] : *pairs)
                 refine(pair);
-        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
-            for (const auto &[name, pair] : *pairs)
-                for (const MemberView &member : pair.members)
-                    if (!member.path.empty())
-                        pair_at_.emplace(member.path, name);
-        for (const ModuleConfig &module : facts_.config.modules)
-            view_.modules[module.id] = compose_module(module);
+        note_places();
+        for (const ModuleConfig &config : facts_.config.modules)
+            list_devices(view_.modules[config.id] = compose_module(config));
+        return finish();
+    }
+
+    SystemView run(const SystemView &before, const std::set<std::string> &names) {
+        view_.bonds = before.bonds;
+        view_.mirrors = before.mirrors;
+        for (const std::string &name : names) {
+            view_.bonds.erase(name);
+            view_.mirrors.erase(name);
+        }
+        for (const BondConfig &bond : facts_.config.bonds)
+            if (names.contains(bond.name))
+                configured(bond);
+        for (const MirrorConfig &mirror : facts_.config.mirrors)
+            if (names.contains(mirror.name))
+                configured(mirror);
+        for (const KernelPair &pair : facts_.kernel.pairs)
+            if (names.contains(pair.name))
+                running(pair);
+        for (auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (const std::string &name : names)
+                if (const auto pair = pairs->find(name); pair != pairs->end())
+                    refine(pair->second);
+        note_places();
+        for (const ModuleConfig &config : facts_.config.modules) {
+            ModuleView &module = view_.modules[config.id] = compose_module(config);
+            module.devices = before.modules.at(config.id).devices;
+        }
+        return finish();
+    }
+
+  private:
+    // The rest of it follows from pairs and modules.
+    SystemView finish() {
+        view_.config_state = facts_.config_state;
+        view_.config_error = facts_.config_error;
         for (const auto &[id, module] : view_.modules)
             if (module.requested == FT_MODULE_STATE_OFFLINE)
                 request_simplex(id);
@@ -171,7 +199,23 @@ class Composer {
         return std::move(view_);
     }
 
-  private:
+    void note_places() {
+        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (const auto &[name, pair] : *pairs)
+                for (const MemberView &member : pair.members)
+                    if (!member.path.empty())
+                        pair_at_.emplace(member.path, name);
+    }
+
+    void configured(const BondConfig &bond) {
+        configured(view_.bonds, FT_PAIR_BOND, bond.name, path_texts(bond.ports));
+    }
+
+    void configured(const MirrorConfig &mirror) {
+        configured(view_.mirrors, FT_PAIR_MIRROR, mirror.name, path_texts(mirror.legs)).uuid =
+            mirror.uuid;
+    }
+
     PairView &configured(std::map<std::string, PairView> &pairs, ft_pair_type type,
                          const std::string &name, const std::array<std::string, 2> &paths) {
         PairView &pair = pairs[name];
@@ -185,8 +229,10 @@ class Composer {
         return pair;
     }
 
-    void running(std::map<std::string, PairView> &pairs, const KernelPair &kernel) {
-        PairView &pair = pairs[kernel.name];
+    void running(const KernelPair &kernel) {
+        if (!begun(kernel))
+            return;
+        PairView &pair = (kernel.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors)[kernel.name];
         pair.type = kernel.type;
         pair.name = kernel.name;
         pair.running = true;
@@ -319,7 +365,6 @@ class Composer {
             module.state = FT_MODULE_STATE_ONLINE;
             judge_members(module);
         }
-        list_devices(module);
         list_blockers(module);
         if (kernel && kernel->card == FT_CARD_LEAVING && !module.blockers.empty())
             module.next_action =
@@ -514,6 +559,11 @@ SystemView compose(const Facts &facts) {
     return Composer(facts).run();
 }
 
+SystemView compose(const Facts &facts, const SystemView &before,
+                   const std::set<std::string> &pairs) {
+    return Composer(facts).run(before, pairs);
+}
+
 bool module_present(const ModuleConfig &module, const Inventory &inventory) {
     const std::vector<ModuleConfig> only{module};
     return std::any_of(inventory.functions.begin(), inventory.functions.end(),
@@ -528,20 +578,6 @@ const Nic *find_nic(const Inventory &inventory, const std::string &path) {
 const Disk *find_disk(const Inventory &inventory, const std::string &path) {
     const auto found = inventory.disk_at.find(path);
     return found == inventory.disk_at.end() ? nullptr : &inventory.disks[found->second];
-}
-
-const KernelModule *KernelState::module(std::uint32_t id) const {
-    for (const KernelModule &module : modules)
-        if (module.id == id)
-            return &module;
-    return nullptr;
-}
-
-const KernelPair *KernelState::pair(ft_pair_type type, const std::string &name) const {
-    for (const KernelPair &pair : pairs)
-        if (pair.type == type && pair.name == name)
-            return &pair;
-    return nullptr;
 }
 
 } // namespace ft

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,7 @@ struct SystemView {
     std::vector<Alert> alerts;
     std::map<std::uint32_t, Job> jobs;
     std::vector<EndedJob> ended; // since the view before this one
+    bool operator==(const SystemView &) const = default;
 };
 
 // What ftd knows about a pair beyond the kernel: why it does not run, or why a
@@ -122,6 +124,10 @@ struct Facts {
 };
 
 SystemView compose(const Facts &facts);
+// The same, when of all the facts since `before` only faults are others, and of these
+// pairs the findings and what the kernel says of their state.
+SystemView compose(const Facts &facts, const SystemView &before,
+                   const std::set<std::string> &pairs);
 
 // What is below the bridges of a module: true if any PCI function is.
 bool module_present(const ModuleConfig &module, const Inventory &inventory);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <random>
+
 #include <gtest/gtest.h>
 
 #include "ftd/model/view.hpp"
@@ -264,6 +266,45 @@ TEST(Names, ComeFromTheTables) {
     EXPECT_EQ(ft::reason_text("no such"), "");
     EXPECT_EQ(ft::reason_text("LINK_DOWN"), "no carrier");
     EXPECT_EQ(ft::reason_text("ISOLATED"), ft::text(FT_REASON_ISOLATED));
+}
+
+// A mirror is known a moment before its legs are looked at: that is no state yet.
+TEST(View, AMirrorThatHasNotBegun) {
+    ft::Facts facts = duplex();
+    for (ft::KernelMember &member : facts.kernel.pairs[1].members)
+        member = {FT_MEMBER_STATE_MISSING, FT_REASON_NEVER_THERE, 0, ""};
+    EXPECT_FALSE(ft::compose(facts).mirrors.at("ftm0").running);
+    facts.kernel.pairs[1].members[0] = {FT_MEMBER_STATE_MISSING, FT_REASON_REMOVED, 9, ""};
+    EXPECT_TRUE(ft::compose(facts).mirrors.at("ftm0").running);
+}
+
+// After an event only what it is about is composed anew, and the whole is the same.
+TEST(View, OnePairAnew) {
+    std::mt19937 random(1);
+    ft::Facts facts = duplex();
+    facts.kernel.modules[0].card = FT_CARD_LEAVING; // its blockers are told in NextAction
+    ft::SystemView view = ft::compose(facts);
+    const ft_member_state states[] = {FT_MEMBER_STATE_ACTIVE,  FT_MEMBER_STATE_IN_SYNC,
+                                      FT_MEMBER_STATE_SYNCING, FT_MEMBER_STATE_FAULTY,
+                                      FT_MEMBER_STATE_MISSING, FT_MEMBER_STATE_STALE};
+    const ft_pair_state pair_states[] = {FT_PAIR_STATE_DUPLEX, FT_PAIR_STATE_SIMPLEX,
+                                         FT_PAIR_STATE_SYNCING, FT_PAIR_STATE_BROKEN};
+    for (int i = 0; i < 2000; i++) {
+        ft::KernelPair &pair = facts.kernel.pairs[random() % 2];
+        ft::KernelMember &member = pair.members[random() % 2];
+        member.state = states[random() % 6];
+        member.reason = static_cast<ft_reason>(random() % 28);
+        member.since = pair.since = static_cast<std::uint64_t>(i);
+        pair.state = pair_states[random() % 4];
+        pair.reason = member.reason;
+        if (random() % 4 == 0)
+            facts.findings[pair.name].members[random() % 2] = {FT_MEMBER_STATE_STALE,
+                                                               FT_REASON_SPLIT_BRAIN};
+        if (random() % 4 == 0)
+            facts.findings.erase(pair.name);
+        view = ft::compose(facts, view, {pair.name});
+        ASSERT_EQ(view, ft::compose(facts)) << "step " << i;
+    }
 }
 
 } // namespace
