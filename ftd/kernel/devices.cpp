@@ -206,10 +206,15 @@ void Devices::receive() {
         if (!device)
             break;
         const char *subsystem = udev_device_get_subsystem(device.get());
-        if (subsystem && std::strcmp(subsystem, "module") == 0)
-            modules = modules || std::strncmp(udev_device_get_sysname(device.get()), "ft_", 3) == 0;
-        else
+        if (subsystem && std::strcmp(subsystem, "module") == 0) {
+            // ft_core tells udev of each change of a pair as well: we have that from itself.
+            const char *action = udev_device_get_action(device.get());
+            modules =
+                modules || (action && std::strcmp(action, "change") != 0 &&
+                            std::strncmp(udev_device_get_sysname(device.get()), "ft_", 3) == 0);
+        } else {
             hardware = true;
+        }
     }
     if (hardware || modules)
         changed_(modules);
