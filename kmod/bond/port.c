@@ -426,7 +426,7 @@ void ftb_release(struct ftb *bond, struct ftb_port *port,
 		 * would take hold again, and keep it for ever.
 		 */
 		ft_set_mac(port_dev, port->orig_addr, NULL);
-		__dev_set_mtu(port_dev, port->orig_mtu);
+		ft_set_mtu_silently(port_dev, port->orig_mtu);
 		break;
 	case FTB_PARTING_GONE:
 		break;

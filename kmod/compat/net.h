@@ -7,8 +7,13 @@
 
 #include <linux/etherdevice.h>
 #include <linux/hrtimer.h>
+#include <linux/module.h>
 #include <linux/netdevice.h>
 #include <net/rtnetlink.h>
+#include <net/xdp.h>
+#ifdef FT_HAVE_NETDEV_LOCK
+#include <net/netdev_lock.h>
+#endif
 
 static inline int ft_set_mac(struct net_device *dev, const u8 *addr,
 			     struct netlink_ext_ack *extack)
@@ -20,6 +25,22 @@ static inline int ft_set_mac(struct net_device *dev, const u8 *addr,
 	return dev_set_mac_address(dev, &ss, extack);
 #else
 	return dev_set_mac_address(dev, (struct sockaddr *)&ss, extack);
+#endif
+}
+
+#ifdef FT_HAVE_NETIF_SET_MTU
+MODULE_IMPORT_NS("NETDEV_INTERNAL");
+#endif
+
+/* Tells no protocol of it, nor asks one. RTNL. */
+static inline void ft_set_mtu_silently(struct net_device *dev, int mtu)
+{
+#ifdef FT_HAVE_NETIF_SET_MTU
+	netdev_lock_ops(dev);
+	__netif_set_mtu(dev, mtu);
+	netdev_unlock_ops(dev);
+#else
+	__dev_set_mtu(dev, mtu);
 #endif
 }
 

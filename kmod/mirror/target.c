@@ -668,6 +668,7 @@ static void ftm_io_hints(struct dm_target *ti, struct queue_limits *limits)
 					  limits->physical_block_size);
 	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+	ft_limit_stable_writes(limits);
 }
 
 static struct target_type ftm_target = {
