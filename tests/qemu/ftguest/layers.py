@@ -55,6 +55,9 @@ class Kernel:
         self.image = self.place / "boot" / f"vmlinuz-{version}"
         self.modules = self.place / "lib/modules" / version
         self.debug = self.place.name.startswith("debug-")
+        # Of another Debian, whose compiler is the only one that its headers like.
+        foreign = self.place != Path("/") and (self.place / "usr/bin").is_dir()
+        self.root = self.place if foreign else None
 
     @property
     def key(self):
@@ -69,6 +72,15 @@ def debug_kernel():
                           check=False)
     if done.returncode:
         raise LayerError("there is no debug kernel")  # build has said why
+    return done.stdout.strip()
+
+
+def other_kernel(suite):
+    """The version of another Debian suite's kernel, which is fetched if it is missing."""
+    done = subprocess.run([QEMU / "other-kernel", suite], stdout=subprocess.PIPE, text=True,
+                          check=False)
+    if done.returncode:
+        raise LayerError(f"there is no kernel of {suite}")
     return done.stdout.strip()
 
 
@@ -172,7 +184,9 @@ def under_test(kernel, bare=False):
         if not bare:
             store.announce("building what is under test")
             run(["make", "-s", "-C", REPO, "install", f"DESTDIR={stage}",
-                 f"KVER={kernel.version}", f"KDIR={kernel.modules}/build", f"BUILD={BUILD}",
+                 f"KVER={kernel.version}", f"BUILD={BUILD}",
+                 *([f"KROOT={kernel.root}"] if kernel.root
+                   else [f"KDIR={kernel.modules}/build"]),
                  *(["KFLAGS=UBSAN_SANITIZE=y"] if kernel.debug else [])],
                 env={k: v for k, v in os.environ.items()
                      if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")})

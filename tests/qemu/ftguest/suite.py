@@ -46,6 +46,8 @@ def _payload(options):
     try:
         if options.kernel == "debug":
             options.kernel = layers.debug_kernel()
+        elif options.kernel in ("bookworm-backports", "trixie", "sid"):
+            options.kernel = layers.other_kernel(options.kernel)
         kernel = layers.Kernel(options.kernel)
         options.kernel = kernel.version
         return str(layers.under_test(kernel, options.bare))
@@ -101,7 +103,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the disk images")
     parser.add_argument("--list", action="store_true", help="only name the scenarios")
     parser.add_argument("--kernel", metavar="KVER",
-                        help="the guest's kernel; 'debug' is the one with KASAN and lockdep")
+                        help="the guest's kernel; 'debug' is the one with KASAN and lockdep, "
+                             "'trixie' and 'sid' are fetched from there")
     parser.add_argument("--bare", action="store_true",
                         help="a guest without anything of this project")
     parser.add_argument("--timeout", type=float, default=600, metavar="S",
