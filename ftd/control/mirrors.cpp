@@ -151,26 +151,12 @@ void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *,
     }
     dm::Table table;
     table.uuid = mirror.uuid;
-    std::string words = fmt::format("timeout_ms {}", mirror.timeout_ms);
-    int count = 2;
     for (std::size_t i = 0; i < 2; i++) {
         table.legs[i] = plan.use[i] ? "/dev/" + disks[i]->name : "-";
         if (plan.use[i])
             table.sectors = legs[i].meta.data_size;
     }
-    if (mirror.prefer) {
-        words += fmt::format(" prefer {}", *mirror.prefer == mirror.legs[1] ? 1 : 0);
-        count += 2;
-    }
-    if (plan.action == AssemblyPlan::Action::start_alone) {
-        words += " start_alone";
-        count++;
-    }
-    if (plan.survivor) {
-        words += fmt::format(" survivor {}", *plan.survivor);
-        count += 2;
-    }
-    table.words = fmt::format("{} {}", count, words);
+    table.words = table_words(mirror, plan);
     workers_.run(
         mirror.name, start_seconds, [name = mirror.name, table] { dm::create(name, table); },
         [this, name = mirror.name](std::exception_ptr error) {

@@ -55,17 +55,6 @@ std::uint64_t bytes_of(const std::string &disk) {
     return number(disk, "size") * 512;
 }
 
-PciChain pci_chain(const std::string &path) {
-    PciChain chain;
-    for (std::size_t end = 0, begin = 0; begin < path.size(); begin = end + 1) {
-        end = std::min(path.find('/', begin), path.size());
-        std::string part = path.substr(begin, end - begin);
-        if (is_pci_address(part))
-            chain.push_back(std::move(part));
-    }
-    return chain;
-}
-
 // The address burnt in: the current one of an enslaved port is the bond's.
 std::string permanent_address(const std::string &name, const std::string &current) {
     const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "ftd/model/inventory.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace ft {
@@ -23,6 +24,17 @@ bool is_pci_address(const std::string &text) {
     return hex(text, 0, colon) && hex(text, colon + 1, 2) && text[colon + 3] == ':' &&
            hex(text, colon + 4, 2) && text[colon + 4] <= '1' && text[colon + 6] == '.' &&
            text[colon + 7] >= '0' && text[colon + 7] <= '7';
+}
+
+PciChain pci_chain(const std::string &path) {
+    PciChain chain;
+    for (std::size_t end = 0, begin = 0; begin < path.size(); begin = end + 1) {
+        end = std::min(path.find('/', begin), path.size());
+        std::string part = path.substr(begin, end - begin);
+        if (is_pci_address(part))
+            chain.push_back(std::move(part));
+    }
+    return chain;
 }
 
 unsigned devfn(const std::string &address) {

@@ -50,5 +50,7 @@ struct Inventory {
 // Device and function number of "dddd:bb:dd.f" in one number, as PCI has it.
 unsigned devfn(const std::string &pci_address);
 bool is_pci_address(const std::string &text);
+// Those in the path of a device in /sys, in order.
+PciChain pci_chain(const std::string &path);
 
 } // namespace ft

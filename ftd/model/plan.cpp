@@ -173,6 +173,24 @@ AssemblyPlan plan_assembly(const MirrorConfig &mirror, const std::array<Leg, 2> 
     return refuse(FT_REASON_DAMAGED, unrelated_action(mirror), plan);
 }
 
+std::string table_words(const MirrorConfig &mirror, const AssemblyPlan &plan) {
+    std::string words = fmt::format("timeout_ms {}", mirror.timeout_ms);
+    int count = 2;
+    if (mirror.prefer) {
+        words += fmt::format(" prefer {}", *mirror.prefer == mirror.legs[1] ? 1 : 0);
+        count += 2;
+    }
+    if (plan.action == AssemblyPlan::Action::start_alone) {
+        words += " start_alone";
+        count++;
+    }
+    if (plan.survivor) {
+        words += fmt::format(" survivor {}", *plan.survivor);
+        count += 2;
+    }
+    return fmt::format("{} {}", count, words);
+}
+
 ArrivalPlan plan_arrival(const MirrorConfig &mirror, ReplaceBlank policy, const Leg &running,
                          const Leg &leg, int arriving, const ArrivalPermission &permission) {
     const auto number = static_cast<std::size_t>(arriving);

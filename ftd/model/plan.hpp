@@ -45,6 +45,9 @@ struct Permission {
 AssemblyPlan plan_assembly(const MirrorConfig &mirror, const std::array<Leg, 2> &legs,
                            const Permission &permission);
 
+// What the table of a mirror that is started by this plan says after its legs.
+std::string table_words(const MirrorConfig &mirror, const AssemblyPlan &plan);
+
 struct ArrivalPlan {
     enum class Action { join, resolve, replace, refuse };
 

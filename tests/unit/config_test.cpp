@@ -211,6 +211,13 @@ TEST(Locate, PlaceBelowTheBridges) {
     EXPECT_EQ(at({"0000:00:1f.2"}), "");
 }
 
+TEST(PciChain, AddressesOfAPath) {
+    EXPECT_EQ(ft::pci_chain("../devices/pci0000:00/0000:00:04.0/0000:01:00.1/nvme/nvme0/nvme0n1"),
+              (ft::PciChain{"0000:00:04.0", "0000:01:00.1"}));
+    EXPECT_EQ(ft::pci_chain("../devices/virtual/block/dm-0"), ft::PciChain{});
+    EXPECT_EQ(ft::pci_chain(""), ft::PciChain{});
+}
+
 TEST(PciAddress, Form) {
     EXPECT_TRUE(ft::is_pci_address("0000:00:1f.7"));
     EXPECT_TRUE(ft::is_pci_address("10000:ff:00.0"));

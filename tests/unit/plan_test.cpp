@@ -203,4 +203,17 @@ TEST(Refusal, EveryErrnoHasWords) {
     }
 }
 
+TEST(Table, Words) {
+    ft::MirrorConfig mirror = test::config().mirrors[0];
+    ft::AssemblyPlan plan;
+    mirror.timeout_ms = 700;
+    EXPECT_EQ(ft::table_words(mirror, plan), "2 timeout_ms 700");
+    plan.action = Assembly::start_alone;
+    EXPECT_EQ(ft::table_words(mirror, plan), "3 timeout_ms 700 start_alone");
+    plan.action = Assembly::start;
+    plan.survivor = 1;
+    mirror.prefer = mirror.legs[1];
+    EXPECT_EQ(ft::table_words(mirror, plan), "6 timeout_ms 700 prefer 1 survivor 1");
+}
+
 } // namespace
