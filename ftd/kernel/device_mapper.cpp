@@ -100,6 +100,20 @@ void create(const std::string &name, const Table &table) {
                                      : std::strerror(error)));
 }
 
+void create_read_only(const std::string &name, const Table &table, std::uint64_t offset) {
+    const std::lock_guard guard(library);
+    const Task create = task(DM_DEVICE_CREATE, name);
+    const std::string &leg = table.legs[0] != "-" ? table.legs[0] : table.legs[1];
+    const std::string parameters = fmt::format("{} {}", leg, offset);
+    // Not the mirror's uuid: nobody shall take it for one.
+    if (!dm_task_set_uuid(create.get(), ("FTLEG-" + table.uuid).c_str()) ||
+        !dm_task_set_ro(create.get()) ||
+        !dm_task_add_target(create.get(), 0, table.sectors, "linear", parameters.c_str()))
+        throw failed(fmt::format("{}: device-mapper refused its table", name));
+    if (const int error = run(create, true))
+        throw failed(fmt::format("{} could not be read: {}", leg, std::strerror(error)));
+}
+
 bool remove(const std::string &name) {
     const std::lock_guard guard(library);
     const Task remove = task(DM_DEVICE_REMOVE, name);

@@ -20,6 +20,8 @@ struct Table {
 bool target_known();
 // After it returns udev has made /dev/mapper/NAME. On an error there is no device.
 void create(const std::string &name, const Table &table);
+// Where the target is not to be had: a leg's data from `offset` on, read only.
+void create_read_only(const std::string &name, const Table &table, std::uint64_t offset);
 // False: no such device.
 bool remove(const std::string &name);
 // 0, or the errno with which the target refused the message.
