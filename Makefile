@@ -7,21 +7,23 @@ PARTS ?= kmod user
 # The newest kernel whose headers are installed.
 KVER ?= $(shell ls -d /lib/modules/*/build 2>/dev/null | cut -d/ -f4 | sort -V | tail -n 1)
 KDIR ?= /lib/modules/$(KVER)/build
+# The root of another Debian, if that is where KDIR and its compiler are.
+KROOT ?=
 DESTDIR ?=
 PREFIX ?= /usr
 
 # `make` must find its folders wherever it was called from, and with any BUILD.
 top := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 build := $(abspath $(BUILD))
-kbuild := $(build)/kmod-$(KVER)
+kbuild := $(KROOT)$(if $(KROOT),/usr/src/ftstack$(subst /,-,$(build)),$(build)/kmod-$(KVER))
 kmods := $(DESTDIR)/lib/modules/$(KVER)/updates/ftstack
 export BUILD := $(build)
 
 # A check that stands alone is as thorough as one within `make check`.
 CHECKS := check-style check-unit check-coverage check-bus check-fuzz check-model check-qemu
 
-.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install guest demo bench bench-fuzz bench-powercut \
-	check $(CHECKS) check-kasan clean help deps-kmod deps-build
+.PHONY: all kmod user install $(PARTS:%=install-%) dkms-install dkms-remove uninstall deb guest demo bench bench-fuzz bench-powercut \
+	check $(CHECKS) check-kasan check-kernels check-servers clean help deps-kmod deps-build
 
 all: $(PARTS)
 
@@ -39,13 +41,14 @@ kmod: deps-kmod
 
 .PHONY: kmod-build
 kmod-build:
-	@test -d "$(KDIR)" || { echo "no kernel headers in $(KDIR): install" \
+	@test -d "$(KROOT)$(KDIR)" || { echo "no kernel headers in $(KDIR): install" \
 		"linux-headers-$(KVER), or name them with KDIR=" >&2; exit 1; }
 	@mkdir -p $(kbuild)
 	@rsync -a --delete --exclude '*.o' --exclude '*.ko' --exclude '*.mod*' --exclude '.*.cmd' \
 		--exclude '.probe-*' --exclude 'Module.symvers' --exclude 'modules.order' \
 		--exclude '.tmp_*' $(top)/kmod/ $(kbuild)/
-	@$(MAKE) --no-print-directory -C $(KDIR) M=$(kbuild) $(KFLAGS) modules
+	@$(if $(KROOT),$(top)/scripts/in-root $(KROOT) make,$(MAKE)) --no-print-directory \
+		-C $(KDIR) M=$(kbuild:$(KROOT)%=%) $(KFLAGS) modules
 
 ## make user             the daemon and the command line
 deps-build:
@@ -86,6 +89,18 @@ install-user: user
 ## make dkms-install     the kernel modules through DKMS: rebuilt with each new kernel
 dkms-install:
 	@$(top)/scripts/dkms-install
+
+## make uninstall        take away what `make install` and `make dkms-install` have put there
+uninstall:
+	@$(top)/scripts/uninstall $(build)/user/install_manifest.txt
+
+dkms-remove:
+	@$(top)/scripts/dkms-remove
+
+## make deb              Debian packages for this release, in BUILD/deb: ftstack, ftstack-dkms
+deb:
+	@$(top)/scripts/deps build deb
+	@$(top)/scripts/deb $(build)/deb
 
 ## make guest            a guest with two I/O modules, its console here; scripts/ftvm pulls and plugs
 guest:
@@ -132,7 +147,10 @@ check:
 ## make check-kasan      the kernel modules' scenarios in a kernel with KASAN, lockdep and
 ##                       kmemleak, which is built first: ten minutes, once
 
-$(CHECKS) check-kasan:
+## make check-servers    the packages in a Debian of their own, root on a mirror among them: an hour
+## make check-kernels    a mirror, a bond and hot swap on the kernels of KERNELS, each a Debian
+##                       suite ("bookworm trixie sid"), fetched when first needed
+$(CHECKS) check-kasan check-kernels check-servers:
 	@$(top)/scripts/$@
 
 ## make clean            remove BUILD
