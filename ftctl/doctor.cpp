@@ -139,10 +139,35 @@ class Doctor {
             if (secure && !all_signed)
                 bad(fmt::format("Secure Boot is on, and the kernel modules for {} are not signed",
                                 version),
-                    "sign them, and enrol the key: \"mokutil --import /var/lib/dkms/mok.pub\", "
-                    "then reboot and confirm");
+                    "install them through DKMS, which signs them, and enrol its key: \"mokutil "
+                    "--import /var/lib/dkms/mok.pub\", then reboot and confirm");
             else
                 good(fmt::format("the kernel modules are built for {}, {}", version, which));
+        }
+        if (secure)
+            signing_key();
+    }
+
+    // The firmware's owner has enrolled it if shim hands it on to the kernel.
+    void signing_key() {
+        std::string enrolled;
+        std::error_code error;
+        for (const auto &entry : fs::directory_iterator(root_ / "sys/firmware/efi/efivars", error))
+            if (entry.path().filename().string().starts_with("MokListRT"))
+                enrolled += contents(entry.path());
+        for (const char *path : {"var/lib/dkms/mok.pub", "var/lib/shim-signed/mok/MOK.der"}) {
+            const std::string key = contents(root_ / path);
+            if (key.empty())
+                continue;
+            if (enrolled.find(key) != std::string::npos)
+                good(fmt::format("Secure Boot is on, and the key that DKMS signs with is enrolled "
+                                 "(/{})",
+                                 path));
+            else
+                bad("Secure Boot is on, and the key that DKMS signs with is not enrolled: the "
+                    "kernel refuses the kernel modules",
+                    fmt::format("\"mokutil --import /{}\", then reboot and confirm", path));
+            return;
         }
     }
 
@@ -229,12 +254,34 @@ class Doctor {
         for (const ordered_json &mirror : (*document_)["mirrors"]) {
             two_modules(mirror, "legs");
             const std::string name = mirror["name"];
-            if (root_device == "/dev/mapper/" + name &&
-                !fs::exists(root_ / "usr/share/initramfs-tools/hooks/ftstack"))
+            if (root_device != "/dev/mapper/" + name)
+                continue;
+            if (!fs::exists(root_ / "usr/share/initramfs-tools/hooks/ftstack"))
                 bad(fmt::format("the root file system is on {}, and the initramfs knows no mirrors",
                                 name),
                     "install ftstack's initramfs hook, then \"update-initramfs -u -k all\"");
+            else
+                initramfs(name);
         }
+    }
+
+    // It has a copy of the configuration.
+    void initramfs(const std::string &mirror) {
+        const fs::path initrd =
+            root_ / "boot" / ("initrd.img-" + first_line(root_ / "proc/sys/kernel/osrelease"));
+        std::error_code error;
+        const auto made = fs::last_write_time(initrd, error);
+        if (error)
+            return; // another distribution's name for it
+        const auto changed =
+            fs::last_write_time(root_ / fs::path(ft::names::configuration).relative_path(), error);
+        if (!error && changed > made)
+            warn(fmt::format("the root file system is on {}, and the initramfs is older than the "
+                             "configuration",
+                             mirror),
+                 "\"update-initramfs -u\"");
+        else
+            good(fmt::format("the initramfs starts {} for the root file system", mirror));
     }
 
     void alerts() {
