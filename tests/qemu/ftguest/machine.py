@@ -83,7 +83,8 @@ class Machine:
     # --- power
 
     def boot(self, modules=None, disks=1, size="256M", backend="file", cold=False, mem=1024,
-             smp=2, cmdline="", icount=False, layers=(), nic="e1000e", extra=(), fresh=False):
+             smp=2, cmdline="", icount=False, layers=(), nic="e1000e", extra=(), fresh=False,
+             installed=None, stops_at=None):
         """See docs/scenarios.md."""
         if self.guest and not self.guest.running():
             self.power_cut()  # it has powered itself off, or reset itself
@@ -94,17 +95,24 @@ class Machine:
             modules = (10, 11) if modules is None else modules
         elif modules is None:
             modules = sorted(self.plugged)
-        flavour = snapshot.Flavour(layers_=layers, mem=mem, smp=1 if icount else smp,
-                                   cmdline=cmdline, icount=icount, extra=extra, **self.flavour)
+        if installed:
+            flavour = snapshot.Installed(installed, mem, smp, cmdline, extra)
+            cold = True
+        else:
+            flavour = snapshot.Flavour(layers_=layers, mem=mem, smp=1 if icount else smp,
+                                       cmdline=cmdline, icount=icount, extra=extra,
+                                       **self.flavour)
         system = self.folder / "system.img"
-        options = [*flavour.machine, *flavour.boot, *flavour.disk(system),
-                   *(self.console or flavour.console(self.folder))]
+        options = [*flavour.machine, *flavour.boot, *snapshot.Flavour.disk(system),
+                   *(self.console or snapshot.Flavour.console(self.folder))]
         for name in self.netdevs:
             options += ["-netdev", self.netdevs[name]]
         self.plugged = {}
         if cold or (self.boots and not fresh):
             if not self.boots:
-                snapshot.blank_system_disk(system)
+                flavour.blank_system_disk(system)
+                if installed:
+                    self._installed(Path(installed))
             for module in modules:
                 options += self._cold(module)
             told = len(self.said)
@@ -116,6 +124,12 @@ class Machine:
                 for module in self.down & set(modules):
                     self._set_link(module)
                 return self.guest
+            if stops_at:
+                switch_on()
+                self.until(lambda: stops_at in self.console_text(), 180,
+                           f"the console has not said {stops_at!r}", 0.2)
+                self.boots += 1
+                return
             power_on(switch_on, self.log)
         else:
             kept = flavour.snapshot(self.log)
@@ -200,6 +214,13 @@ class Machine:
 
     def _slots(self):
         return range(1, self.settings["disks"] + 1)
+
+    def _installed(self, folder):
+        """Disks of modules that something was installed on."""
+        for module in PORTS:
+            if (folder / f"{module}.img").exists():
+                subprocess.run(["cp", "--sparse=always", str(folder / f"{module}.img"),
+                                str(self.disk_of(module, 1).path)], check=True)
 
     def _cold(self, module):
         """Options for a module that is there from power on."""
@@ -352,6 +373,11 @@ class Machine:
                 raise TimeoutError(f"{complaint} within {limit(timeout):.0f} s")
             time.sleep(step)
         return result
+
+    def console_text(self):
+        """What the guest that runs has said on its console."""
+        console = self.folder / "console.log"
+        return console.read_text(errors="replace") if console.exists() else ""
 
     def _collect(self):
         """Keep the console of the guest that has ended."""

@@ -17,6 +17,27 @@ def blank_system_disk(path):
                 "-J", "size=8", "-L", "ftsystem", path])
 
 
+class Installed:
+    """A guest that boots the ordinary way, from disks that Debian was installed on: `folder`
+    holds its vmlinuz, initrd and maybe system.img, the system disk."""
+
+    def __init__(self, folder, mem=1024, smp=2, cmdline="", extra=()):
+        self.folder = Path(folder)
+        self.machine = [*accel.options(layers.Kernel(), False), "-smp", str(smp),
+                        "-m", str(mem), *extra]
+        words = COMMAND_LINE.replace(" rdinit=/init", "")
+        self.boot = ["-kernel", self.folder / "vmlinuz", "-initrd", self.folder / "initrd",
+                     "-append", f"{words} {cmdline}".strip()]
+
+    def blank_system_disk(self, path):
+        """The system disk as it is at first."""
+        if (self.folder / "system.img").exists():
+            subprocess.run(["cp", "--sparse=always", str(self.folder / "system.img"), str(path)],
+                           check=True)
+        else:
+            blank_system_disk(path)
+
+
 class Flavour:
     """What a guest is made of; equal flavours share a snapshot."""
 
@@ -34,6 +55,8 @@ class Flavour:
         self._key = (initrd.name, self.kernel.key, self.machine, self.boot[-1],
                      Path(shutil.which("qemu-system-x86_64")).stat().st_mtime_ns,
                      QEMU / "ftguest/guest.py", QEMU / "ftguest/snapshot.py")
+
+    blank_system_disk = staticmethod(blank_system_disk)
 
     @staticmethod
     def disk(path):

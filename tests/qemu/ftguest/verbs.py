@@ -14,7 +14,7 @@ _start = time.monotonic()
 
 __all__ = ["boot", "sh", "rc", "start", "put", "get", "wait_for", "pull", "remove", "insert",
            "present", "link", "blackhole", "switch", "disk", "image", "power_cut", "power_off",
-           "peer", "peer_start", "kmsg", "uevents", "allow_kmsg", "expect", "note", "now",
+           "peer", "peer_start", "kmsg", "console", "uevents", "allow_kmsg", "expect", "note", "now",
            "Failure"]
 
 
@@ -199,6 +199,11 @@ def peer_start(cmd):
 def kmsg():
     """The kernel's messages so far, of all boots, oldest first."""
     return list(_here.said)
+
+
+def console():
+    """What the guest that runs has said on its console."""
+    return _here.console_text()
 
 
 def uevents():
