@@ -60,7 +60,7 @@ _ftctl()
 		module) words="list show can-remove remove replace online" ;;
 		bond) words="create set show switch delete" ;;
 		mirror) words="create examine verify remove start resolve replace scrub show prefer" ;;
-		setup) words="--yes --dry-run --wipe --replace-blank" ;;
+		setup) words="--yes --dry-run --root --wipe --replace-blank" ;;
 		config) words=check ;;
 		fault) words="list show clear" ;;
 		job) words="list cancel" ;;

@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 struct Options {
-    bool yes = false, dry_run = false, wipe = false;
+    bool yes = false, dry_run = false, wipe = false, root = false;
     std::string replace_blank;
 };
 
@@ -47,6 +47,32 @@ void draw(const json &proposal, const Style &style) {
     fmt::print("{}{}\n", proposal["pairs"].empty() ? "" : "\n", note);
 }
 
+// From blank disks to a server that boots from their mirror.
+void root_steps(const json &proposal, const Style &style, int &exit) {
+    for (const json &pair : proposal["pairs"]) {
+        if (pair["type"] != "mirror")
+            continue;
+        const std::string device = "/dev/mapper/" + pair["name"].get<std::string>();
+        fmt::print("\n{}\n", style.strong("Root on " + device));
+        fmt::print(
+            "  1  ftctl setup && ftctl wait --duplex\n"
+            "  2  mkfs.ext4 {0} && mount {0} /mnt\n"
+            "  3  cp -ax /. /mnt/                      this system; or debootstrap a new one\n"
+            "  4  in /mnt/etc/fstab: {0} / ext4 errors=remount-ro 0 1\n"
+            "  5  for d in dev proc sys; do mount --rbind /$d /mnt/$d; done\n"
+            "     chroot /mnt update-initramfs -u\n"
+            "  6  the boot loader's command line: root={0}\n"
+            "     /boot and the EFI partition lie outside of the mirror, one of each for\n"
+            "     each module: docs/install.md\n"
+            "  7  reboot\n",
+            device);
+        return;
+    }
+    fmt::print("\nno mirror can be made of these disks; a disk in use moves onto one as "
+               "docs/install.md says\n");
+    exit = exit_not_duplex;
+}
+
 bool agreed() {
     fmt::print("Write this configuration, and start the pairs? The disks of new mirrors are "
                "formatted. [y/N] ");
@@ -68,6 +94,10 @@ void setup(const Options &options, int &exit) {
     const json proposal = json::parse(read_value(answer.get()).get<std::string>());
 
     draw(proposal, Style::of_terminal());
+    if (options.root) {
+        root_steps(proposal, Style::of_terminal(), exit);
+        return;
+    }
     if (options.dry_run) {
         fmt::print("\n{}", configuration);
         return;
@@ -97,6 +127,8 @@ void add_setup(CLI::App &app, int &exit) {
     auto options = std::make_shared<Options>();
     verb->add_flag("--yes", options->yes, "Do it without asking");
     verb->add_flag("--dry-run", options->dry_run, "Show the configuration, change nothing");
+    verb->add_flag("--root", options->root,
+                   "Show the steps that put the root file system on the mirror, change nothing");
     verb->add_flag("--wipe", options->wipe, "Use disks that carry something, which is lost then");
     verb->add_option("--replace-blank", options->replace_blank,
                      "When a blank disk is put in for a lost one: ask a person, or use it")

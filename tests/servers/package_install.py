@@ -17,6 +17,8 @@ expect(rc("modinfo ft_mirror") != 0, "the guest is not a fresh one")
 # Three commands.
 sh("apt-get install -y /root/debs/ftstack-dkms_*.deb /root/debs/ftstack_*.deb", 1800)
 note("installed")
+steps = sh("ftctl setup --root")
+expect("root=/dev/mapper/ftm0" in steps and rc("test -e /etc/ftstack/ftd.conf") != 0, steps)
 sh("ftctl setup --yes", 120)
 duplex()
 expect("/updates/dkms/" in sh("modinfo -F filename ft_mirror"), "not DKMS's kernel module")
