@@ -4,8 +4,9 @@
  * answer: generic netlink family "ft", and the attributes of link kind ftbond.
  * Plain netlink, so that neither the daemon nor a library stands between.
  *
- *	ftnl set MODULE BRIDGE... | del MODULE | isolate MODULE | join MODULE
- *				isolate says how long the call took
+ *	ftnl set MODULE BRIDGE... | del MODULE | isolate MODULE [DISK...] | join MODULE
+ *				isolate says how long the call took, and until a
+ *				block written to the start of each disk was answered
  *	ftnl modules | pairs | module ID | pair bond|mirror NAME
  *	ftnl events		one line for each, until it is killed: number,
  *				microseconds since it happened, what
@@ -16,17 +17,22 @@
  *	ftnl raw CMD		command CMD of the family without attributes
  * Exit status 1 and "ERROR: text" when the kernel refuses, 2 for wrong usage.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -447,6 +453,53 @@ static void bond(char **argv, bool create)
 	ask(NULL);
 }
 
+#define DISKS_MAX	128
+#define BLOCK		4096
+
+static int disks[DISKS_MAX];
+static unsigned int ndisks;
+
+static void open_disks(char **path)
+{
+	for (; *path; path++) {
+		if (ndisks == DISKS_MAX)
+			usage();
+		disks[ndisks] = open(*path, O_WRONLY | O_DIRECT);
+		if (disks[ndisks++] < 0)
+			die(*path);
+	}
+}
+
+/* Writes a block to each disk at once; returns when all are answered. */
+static void write_disks(void)
+{
+	static struct io_event events[DISKS_MAX];
+	static struct iocb iocbs[DISKS_MAX], *list[DISKS_MAX];
+	static char block[BLOCK] __attribute__((aligned(BLOCK)));
+	aio_context_t context = 0;
+	unsigned int i;
+
+	if (syscall(SYS_io_setup, DISKS_MAX, &context))
+		die("io_setup");
+	for (i = 0; i < ndisks; i++) {
+		iocbs[i].aio_fildes = disks[i];
+		iocbs[i].aio_lio_opcode = IOCB_CMD_PWRITE;
+		iocbs[i].aio_buf = (__u64)(uintptr_t)block;
+		iocbs[i].aio_nbytes = BLOCK;
+		list[i] = &iocbs[i];
+	}
+	if (syscall(SYS_io_submit, context, (long)ndisks, list) != (long)ndisks ||
+	    syscall(SYS_io_getevents, context, (long)ndisks, (long)ndisks, events, NULL) !=
+	    (long)ndisks)
+		die("write");
+	for (i = 0; i < ndisks; i++) {
+		if (events[i].res == BLOCK)
+			continue;
+		errno = -events[i].res;
+		die("write");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -498,10 +551,18 @@ int main(int argc, char **argv)
 				put_string(FT_A_BRIDGE, *argv);
 			end_nest(nest);
 		}
+		if (of_module[i].cmd != FT_CMD_ISOLATE_MODULE) {
+			ask(print_ft);
+			return 0;
+		}
+		open_disks(argv + 3);
 		start = now_us();
 		ask(print_ft);
-		if (of_module[i].cmd == FT_CMD_ISOLATE_MODULE)
-			printf("took %llu us\n", now_us() - start);
+		printf("took %llu us\n", now_us() - start);
+		if (ndisks) {
+			write_disks();
+			printf("answered %llu us\n", now_us() - start);
+		}
 		return 0;
 	}
 	usage();
