@@ -20,10 +20,12 @@ from _bench import Results  # noqa: E402
 from _bond import define, load, nic, program  # noqa: E402
 
 PROBE_MS = 10
+PROBE_TYPE = "0x88b5"       # ethertype of the probes
 FAULTS = int(os.environ.get("FAULTS", "20"))
 SWITCHES = int(os.environ.get("SWITCHES", "100"))
 WINDOW = 2                  # seconds in which an outage is looked at
-PARTS = os.environ.get("BOND_PARTS", "carrier switch vm path cost nic").split()
+HOUR = int(os.environ.get("HOUR", "3600"))  # seconds without a fault
+PARTS = os.environ.get("BOND_PARTS", "carrier switch vm path cost hour nic").split()
 results = Results("bond")
 
 TEAM = ('{"device": "x", "runner": {"name": "activebackup"}, "link_watch": {"name": "ethtool"}, '
@@ -241,6 +243,31 @@ def path(name):
     results.add("bond.path.outage", name, worst, "ms", method + ", the worst of the three")
 
 
+def hour(name):
+    """Load and no fault, once more with switches that drop what they do not know."""
+    if name != "ftbond":
+        return  # nobody else probes
+    drop = ("for s in a b; do tc -n sw$s qdisc add dev ${s}1 clsact; "
+            f"tc -n sw$s filter add dev ${{s}}1 ingress protocol {PROBE_TYPE} matchall action drop; "
+            "done")
+    for what, before in (("plain", "true"), ("filtered", drop)):
+        sh(f"{before}; sleep 2")
+        said = in_host(["ftnl bond x"])
+        wanted = "FILTERED" if what == "filtered" else "OK"
+        expect(f"probing {wanted}" in said, f"{what}: {said}")
+        flows = Flows(rate=500)
+        sh(f"sleep {HOUR}", 7200)
+        seen = flows.mark()
+        flows.stop()
+        after = in_host(["ftnl bond x"])
+        count = [int(re.search(r"switches (\d+)", text)[1]) for text in (said, after)]
+        method = f"icount, {HOUR} s, 500 packets/s each way, probes every {PROBE_MS} ms"
+        results.add(f"bond.path.false.{what}", name, count[1] - count[0], "switches", method)
+        results.add(f"bond.path.false.{what}.lost", name,
+                    sum(row["lost"] for row in seen.values()), "packets", method)
+        sh("for s in a b; do tc -n sw$s qdisc del dev ${s}1 clsact 2>/dev/null; done; sleep 1")
+
+
 PKTGEN = """
 modprobe pktgen
 echo reset >/proc/net/pktgen/pgctrl
@@ -293,7 +320,7 @@ def in_segment():
         in_host(make(name, ("a0", "b0"), probing=True))
         heal()
         for part, measure in (("carrier", carrier), ("switch", switches), ("vm", silent),
-                              ("path", path)):
+                              ("path", path), ("hour", hour)):
             if part in PARTS:
                 measure(name)
         in_host([unmake(name)])
@@ -380,7 +407,7 @@ def prepare():
 if set(PARTS) - {"nic"}:
     boot(modules=(), mem=1024, icount=True, layers=("bench",))
     prepare()
-    if set(PARTS) & {"carrier", "switch", "vm", "path"}:
+    if set(PARTS) & {"carrier", "switch", "vm", "path", "hour"}:
         in_segment()
     if "cost" in PARTS:
         cost()
