@@ -9,7 +9,7 @@ from .paths import BUILD, QEMU, REPO
 
 # What a server has before ours comes, and what ours depends on: a guest has no network.
 PACKAGES = ("linux-image-amd64 linux-headers-amd64 initramfs-tools systemd systemd-sysv udev dbus "
-            "polkitd dmsetup e2fsprogs kmod iproute2 procps zstd dkms make gcc pciutils busybox "
+            "polkitd dmsetup e2fsprogs kmod iproute2 procps zstd dkms make gcc openssl pciutils busybox "
             "libfmt9 libmnl0 liburing2 libdevmapper1.02.1").split()
 IMAGE = "2600M"
 FEW_DRIVERS = "nvme\nvirtio_blk\nvirtio_pci\next4\n"
