@@ -26,7 +26,7 @@ def pid():
 before, told = pid(), len(kmsg())
 job = start("ftwrite /root/data --blocks 512 --batch 4")
 job.wait_line("ack")
-sh("apt-get install -y --reinstall --no-download /root/debs/ftstack_*.deb", 600)
+sh("apt-get install -y --reinstall /root/debs/ftstack_*.deb", 600)
 have = len(job.lines)
 wait_for(lambda: len(job.lines) > have + 20)
 expect("error" not in job.text, job.text[-300:])
