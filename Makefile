@@ -82,7 +82,7 @@ install-kmod-files:
 	@depmod $(if $(DESTDIR),-b $(DESTDIR)) $(KVER)
 
 install-user: user
-	@DESTDIR=$(DESTDIR) cmake --install $(build)/user >/dev/null
+	@DESTDIR=$(DESTDIR) cmake --install $(build)/user --strip >/dev/null
 	@test -n "$(DESTDIR)" || { systemctl daemon-reload && journalctl --update-catalog && \
 		udevadm control --reload; }
 
