@@ -1,5 +1,6 @@
 """The host's end of guest/agent.c."""
 import os
+import socket
 import threading
 import time
 
@@ -204,5 +205,10 @@ class Agent:
             self.start("watch", what, "watch").wait()
 
     def close(self):
-        """End the connection."""
+        """End the connection, also for the thread that reads from it."""
+        self._log = lambda text: None
+        try:
+            self._link.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the guest has ended it
         self._link.close()

@@ -78,6 +78,11 @@ class Guest:
             said = (folder / "qemu.log").read_text(errors="replace").strip()
             raise QmpError(f"QEMU did not start: {said or error}") from error
 
+    def reconnect(self, log):
+        """To the agent of another kernel that runs by now."""
+        self.agent.close()
+        self.agent = Agent(self.folder / "agent", self.running, log)
+
     def running(self):
         """Has QEMU not ended?"""
         return self.process.poll() is None

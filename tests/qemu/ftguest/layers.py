@@ -209,3 +209,15 @@ def initrd(payload, more=()):
                 with open(part / "root.cpio", "rb") as layer:
                     shutil.copyfileobj(layer, out, 1 << 20)
     return store.product("initrd", store.key(*(part.name for part in parts)), make)
+
+
+def crash(archive):
+    """The archive as a guest's disk: its size in the first sector, then it, compressed; a
+    crash kernel whose memory is small has it twice while it is unpacked."""
+    def make(folder):
+        run(["lz4", "-q", "-l", archive / "initrd", folder / "packed"])
+        with open(folder / "disk", "wb") as out, open(folder / "packed", "rb") as packed:
+            out.write(b"%-512d" % os.fstat(packed.fileno()).st_size)
+            shutil.copyfileobj(packed, out, 1 << 20)
+        (folder / "packed").unlink()
+    return store.product("crash", store.key(archive.name), make, keep=4)

@@ -74,6 +74,7 @@ class Machine:
         self.down = set()    # modules whose link is down
         self.settings = {}
         self.allowed = []
+        self._dying = 0      # so much of the console is a panic's
         self.console = None  # QEMU's options for a console that is more than recorded
         self.boots = 0
         self._kmsg = open(self.folder / "kmsg.log", "a", encoding="utf-8")
@@ -84,7 +85,7 @@ class Machine:
 
     def boot(self, modules=None, disks=1, size="256M", backend="file", cold=False, mem=1024,
              smp=2, cmdline="", icount=False, layers=(), nic="e1000e", extra=(), fresh=False,
-             installed=None, stops_at=None):
+             installed=None, stops_at=None, crash=""):
         """See docs/scenarios.md."""
         if self.guest and not self.guest.running():
             self.power_cut()  # it has powered itself off, or reset itself
@@ -101,7 +102,7 @@ class Machine:
         else:
             flavour = snapshot.Flavour(layers_=layers, mem=mem, smp=1 if icount else smp,
                                        cmdline=cmdline, icount=icount, extra=extra,
-                                       **self.flavour)
+                                       crash=crash, **self.flavour)
         system = self.folder / "system.img"
         options = [*flavour.machine, *flavour.boot, *snapshot.Flavour.disk(system),
                    *(self.console or snapshot.Flavour.console(self.folder))]
@@ -154,6 +155,23 @@ class Machine:
                 self._kmsg.write(f"{int(fields[2]) / 1e6:12.6f} {message}" if len(fields) > 2
                                  else text)
                 self._kmsg.flush()
+
+    def crash(self, command, timeout=120):
+        """The guest panics, and the kernel that it has loaded for that takes over.
+
+        What the dying one says on the console is no failure; the new one's messages
+        come from its own log, all of them.
+        """
+        guest = self._need_guest("crash")
+        told, spoken = len(self.said), guest.console.stat().st_size
+        guest.agent.run(command)
+        self.until(lambda: b"Kernel panic" in guest.console.read_bytes()[spoken:], timeout,
+                   "the guest has not panicked")
+        guest.reconnect(self._record)
+        with self._kmsg_turn:
+            del self.said[told:]  # what the dying one's other CPUs have passed on
+        guest.greet(timeout)
+        self._dying = guest.console.stat().st_size
 
     def power_cut(self, keep=None):
         """Both the server and its disks lose power now."""
@@ -386,11 +404,13 @@ class Machine:
             with open(self.folder / "consoles.log", "ab") as out:
                 out.write(console.read_bytes())
         self.splats()
+        self._dying = 0
 
     def splats(self):
         """Fail if a kernel has said what a sound kernel never says."""
         console = self.folder / "console.log"
-        text = console.read_text(errors="replace").splitlines() if console.exists() else []
+        text = (console.read_bytes()[self._dying:].decode(errors="replace").splitlines()
+                if console.exists() else [])
         with self._kmsg_turn:
             lines = [*self.said, *text]
         bad = [line for line in lines

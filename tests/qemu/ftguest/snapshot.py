@@ -42,12 +42,21 @@ class Flavour:
     """What a guest is made of; equal flavours share a snapshot."""
 
     def __init__(self, payload, kernel=None, layers_=(), mem=1024, smp=2, cmdline="",
-                 icount=False, extra=()):
+                 icount=False, extra=(), crash=""):
         self.kernel = layers.Kernel(kernel)
         if self.kernel.debug:
             # KASAN's shadow and kmemleak's records take their share of the memory.
             mem, cmdline = mem * 3 // 2, f"{cmdline} kmemleak=on"
+        if crash:
+            # The place is a fixed one: the kernel must not choose to lie there itself.
+            cmdline = f"{cmdline} nokaslr crashkernel={crash}"
         initrd = layers.initrd(payload, layers_)
+        if crash:
+            # What the guest was booted with, for it to load as its crash kernel.
+            for name, file in (("vmlinuz", self.kernel.image),
+                               ("initrd", layers.crash(initrd) / "disk")):
+                extra = (*extra, "-drive", f"if=none,id={name},format=raw,readonly=on,file={file}",
+                         "-device", f"virtio-blk-pci,drive={name},serial=FT{name.upper()}")
         self.machine = [*accel.options(self.kernel, icount), "-smp", str(smp), "-m", str(mem),
                         *extra]
         self.boot = ["-kernel", self.kernel.image, "-initrd", initrd / "initrd",

@@ -14,7 +14,8 @@ _start = time.monotonic()
 
 __all__ = ["boot", "sh", "rc", "start", "put", "get", "wait_for", "pull", "remove", "insert",
            "present", "link", "blackhole", "switch", "disk", "image", "power_cut", "power_off",
-           "peer", "peer_start", "kmsg", "console", "uevents", "allow_kmsg", "expect", "note", "now",
+           "crash", "peer", "peer_start", "kmsg", "console", "uevents", "allow_kmsg", "expect", "note",
+           "now",
            "Failure"]
 
 
@@ -184,6 +185,12 @@ def power_off(timeout=90):
     """Shut the guest down in order."""
     _here.power_off(timeout)
     note("powered off")
+
+
+def crash(cmd="echo c >/proc/sysrq-trigger", timeout=120):
+    """Let the kernel panic; returns when the crash kernel's services are coming up."""
+    _here.crash(cmd, timeout)
+    note("the crash kernel is up")
 
 
 def peer(cmd, timeout=60, check=True):
