@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "ftctl/client.hpp"
+#include "ftctl/dump.hpp"
 #include "ftctl/render.hpp"
 #include "ftctl/verbs.hpp"
 #include "ftd/common/names.hpp"
@@ -47,6 +49,7 @@ class Doctor {
         daemon();
         kernel();
         files();
+        dumps();
         if (document_) {
             configuration();
             bonds();
@@ -292,6 +295,22 @@ class Doctor {
                              ft::names::alert_hooks));
         else
             good("there is an alert hook; \"ftctl alert test\" tries it");
+    }
+
+    // Where a person wants dumps, or this kernel was started by a panic.
+    void dumps() {
+        if (root_ != "/" || ::geteuid() != 0 ||
+            (!fs::exists("/etc/systemd/system/multi-user.target.wants/"
+                         "ftstack-dump-load.service") &&
+             dump::state() == "NONE"))
+            return;
+        const ft::DumpConfig config = dump::config();
+        const auto findings = ft::check_dump(dump::facts(config), config);
+        for (const ft::DumpFinding &finding : findings)
+            finding.bad ? bad(finding.text, finding.next_action)
+                        : warn(finding.text, finding.next_action);
+        if (findings.empty())
+            good("a panic would be dumped, and services be back after one kernel's start");
     }
 
     fs::path root_;

@@ -51,7 +51,7 @@ _ftctl()
 
 	if [ "$COMP_CWORD" = 1 ]; then
 		words="status monitor wait module bond mirror setup reload config fault job alert
-			doctor metrics --help --version"
+			dump doctor metrics --help --version"
 	elif [ "$COMP_CWORD" = 2 ]; then
 		case $verb in
 		status) words=--json ;;
@@ -65,6 +65,7 @@ _ftctl()
 		fault) words="list show clear" ;;
 		job) words="list cancel" ;;
 		alert) words="list test serve" ;;
+		dump) words="arm disarm check list show delete test load save" ;;
 		metrics) words=--write ;;
 		doctor) words=--root ;;
 		esac

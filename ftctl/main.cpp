@@ -26,6 +26,7 @@ int main(int argc, char **argv) {
     add_fault(app, exit);
     add_job(app, exit);
     add_alert(app, exit);
+    add_dump(app, exit);
     add_doctor(app, exit);
     add_metrics(app, exit);
     try {

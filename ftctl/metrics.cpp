@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "ftctl/client.hpp"
+#include "ftctl/dump.hpp"
 #include "ftctl/render.hpp"
 #include "ftctl/verbs.hpp"
 #include "ftd/common/state.hpp"
@@ -111,6 +112,12 @@ std::string text_of(const ordered_json &document) {
             count += str(alert["severity"]) == severity;
         metrics.sample(fmt::format("severity=\"{}\"", severity), count);
     }
+    metrics.family("ftstack_dump_armed", "gauge", "1 if a crash kernel is loaded.");
+    metrics.sample("", dump::first_line("/sys/kernel/kexec_crash_loaded") == "1");
+    metrics.family("ftstack_dump_running", "gauge",
+                   "1 if the system runs from a dump, and its old memory is not back yet.");
+    const std::string dump = dump::state();
+    metrics.sample("", dump != "NONE" && dump != "RETURNED");
     return metrics.end();
 }
 

@@ -26,6 +26,7 @@ void add_fault(CLI::App &app, int &exit);
 void add_job(CLI::App &app, int &exit);
 void add_alert(CLI::App &app, int &exit);
 void add_doctor(CLI::App &app, int &exit);
+void add_dump(CLI::App &app, int &exit);
 void add_metrics(CLI::App &app, int &exit);
 void add_config(CLI::App &app, int &exit);
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+// After a panic: the dump is saved, then the old memory is returned and a crash kernel
+// loaded again. Each step is told to the journal, and what it took to the dump itself.
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <thread>
+#include <unistd.h>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "ftctl/client.hpp"
+#include "ftctl/dump.hpp"
+#include "ftd/common/names.hpp"
+
+namespace ftctl::dump {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+void say(const std::string &text) {
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+}
+
+// Since this kernel was started, which was at the panic but for a moment.
+double uptime() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+std::uint64_t memory_mib() {
+    struct sysinfo info {};
+    ::sysinfo(&info);
+    return static_cast<std::uint64_t>(info.totalram) * info.mem_unit >> 20;
+}
+
+// Written whole or not at all.
+void write_info(const fs::path &folder, const ordered_json &info) {
+    const fs::path draft = folder / ".info.json";
+    {
+        std::ofstream file(draft);
+        file << info.dump(2) << '\n';
+        file.flush();
+        if (!file)
+            throw Denied(fmt::format("{} cannot be written", (folder / "info.json").string()));
+    }
+    fs::rename(draft, folder / "info.json");
+}
+
+struct Blocks {
+    std::vector<std::uint64_t> old;
+    std::uint64_t size = 0;
+};
+
+Blocks blocks() {
+    Blocks result;
+    result.size = std::stoull(first_line(fs::path(sysfs) / "block_size"), nullptr, 16);
+    std::ifstream file(fs::path(sysfs) / "blocks");
+    for (std::string start, length, name; file >> start >> length >> name;)
+        if (name == "OLD")
+            for (std::uint64_t at = 0; at < std::stoull(length, nullptr, 16); at += result.size)
+                result.old.push_back(std::stoull(start, nullptr, 16) + at);
+    return result;
+}
+
+void step(const char *name, const std::string &text) {
+    write(fs::path(sysfs) / name, text, fmt::format("ft_dump refuses \"{} {}\"", name, text));
+}
+
+// The first of the blocks that are in a row, and long enough for a crash kernel, below
+// 4 GiB and without a bad page in them.
+std::uint64_t hold(const Blocks &blocks, std::uint64_t size,
+                   const std::vector<std::uint64_t> &bad_pages) {
+    std::uint64_t start = 0, end = 0;
+    for (const std::uint64_t at : blocks.old) {
+        bool bad = false;
+        for (const std::uint64_t page : bad_pages)
+            bad = bad || (at <= page && page < at + blocks.size);
+        if (bad) {
+            end = 0;
+            continue;
+        }
+        if (at != end)
+            start = at;
+        end = at + blocks.size;
+        if (end - start >= size && end <= 1ULL << 32) {
+            step("hold", fmt::format("{:x} {:x}", start, end - start));
+            return end - start;
+        }
+    }
+    return 0;
+}
+
+// Each block is online before the next is added: a small kernel has no room for more.
+std::uint64_t give_back(const Blocks &blocks) {
+    std::uint64_t bytes = 0;
+    for (const std::uint64_t at : blocks.old) {
+        step("return", fmt::format("{:x}", at));
+        const fs::path file =
+            fmt::format("/sys/devices/system/memory/memory{}/state", at / blocks.size);
+        if (first_line(file) != "online")
+            write(file, "online", fmt::format("the block at {:#x} cannot be put online", at));
+        bytes += blocks.size;
+    }
+    return bytes;
+}
+
+// The dump itself; false: it could not be saved, which is no reason to keep the memory.
+bool save_dump(const ft::DumpConfig &config, const fs::path &folder, ordered_json &info) {
+    const fs::path log = folder / "dmesg", file = folder / "dump";
+    if (run({"makedumpfile", "--dump-dmesg", "/proc/vmcore", log}) != 0)
+        say("the dead kernel's log could not be read");
+    const ft::Panic panic = ft::parse_log(contents(log));
+    info["panic"] = panic.message;
+    info["bad_pages"] = panic.bad_pages;
+    write_info(folder, info);
+    say(fmt::format("panic: {}", panic.message.empty() ? "no message" : panic.message));
+    const double began = uptime();
+    if (run({"makedumpfile", "-l", "-d", "31", "--message-level", "4", "/proc/vmcore", file}) !=
+        0) {
+        std::error_code error;
+        fs::remove(file, error);
+        say(fmt::format("the dump could not be saved in {}; \"ftctl dump check\" says whether "
+                        "there is room",
+                        config.path));
+        return false;
+    }
+    info["bytes"] = fs::file_size(file);
+    info["save_s"] = uptime() - began;
+    ::sync();
+    write_info(folder, info);
+    say(fmt::format("saved {} MiB in {:.1f} s", fs::file_size(file) >> 20, uptime() - began));
+    return true;
+}
+
+void return_memory(const ft::DumpConfig &config, const ft::MemoryMap &map, ordered_json &info) {
+    const double began = uptime();
+    step("seal", "1");
+    step("quiesce", "1");
+    for (const auto &page : info["bad_pages"])
+        step("leave_out", fmt::format("{:x} 1000", page.get<std::uint64_t>()));
+    const Blocks old = blocks();
+    const std::uint64_t wanted = (config.region_mib << 20),
+                        size = (wanted + old.size - 1) / old.size * old.size;
+    const std::uint64_t held = hold(old, size, info["bad_pages"].get<std::vector<std::uint64_t>>());
+    const std::uint64_t bytes = give_back(old);
+    info["returned_mib"] = bytes >> 20;
+    info["held_mib"] = held >> 20;
+    info["memory_mib"] = memory_mib();
+    info["old_memory_mib"] = (map.total() + bytes) >> 20;
+    info["return_s"] = uptime() - began;
+    info["cpus"] = std::thread::hardware_concurrency();
+    say(fmt::format("returned {} MiB in {:.1f} s", bytes >> 20, uptime() - began));
+    if (held == 0)
+        throw Denied(fmt::format("no {} MiB of the memory that came back are in a row below 4 GiB: "
+                                 "protected again after the next reboot",
+                                 config.region_mib));
+}
+
+void tell_daemon() {
+    try {
+        const Client client;
+        client.call(client.request(ft::names::root, ft::names::manager, "Reload"));
+    } catch (const std::exception &) {
+        // It sees for itself when it is back.
+    }
+}
+
+} // namespace
+
+int save(const ft::DumpConfig &config) {
+    need_root();
+    if (state() != "OPEN")
+        throw Denied("there is no dump to be saved: this kernel was not started by a panic of one "
+                     "that ftstack had armed");
+    const ft::MemoryMap map = ft::parse_iomem(contents("/proc/iomem"));
+    const std::vector<ft::Dump> before = list(config);
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    for (const std::string &id : ft::expendable(before, config)) {
+        say("deletes dump " + id + ", to make room");
+        fs::remove_all(fs::path(config.path) / id);
+    }
+    ordered_json info{{"time", now}, {"bytes", 0}, {"saved", false}};
+    info["bad_pages"] = ordered_json::array();
+    fs::path folder;
+    int exit = 0;
+    try {
+        const mode_t mask = ::umask(077); // what was in memory is root's alone
+        fs::create_directories(config.path);
+        fs::permissions(config.path, fs::perms::owner_all);
+        folder = fs::path(config.path) / fmt::format("{:%Y%m%d-%H%M%S}", fmt::gmtime(now));
+        fs::create_directory(folder);
+        ::umask(mask);
+        info["saved"] = save_dump(config, folder, info);
+    } catch (const std::exception &error) {
+        say(fmt::format("the dump is lost: {}", error.what()));
+    }
+    if (!info["saved"].get<bool>())
+        exit = 1;
+    const auto note = [&] {
+        try {
+            if (!folder.empty())
+                write_info(folder, info);
+        } catch (const std::exception &error) {
+            say(error.what());
+        }
+    };
+    try {
+        return_memory(config, map, info);
+        note();
+        if (ft::too_often(before, now, config))
+            throw Denied(fmt::format("{} panics within {} s: not armed again, the next one goes "
+                                     "through the firmware; \"ftctl dump load\" arms",
+                                     before.size() + 1, config.within_s));
+        step("rearm", "1");
+        load(config);
+        info["rearmed_s"] = uptime();
+        say(fmt::format("armed again {:.1f} s after the panic", uptime()));
+    } catch (const std::exception &error) {
+        info["error"] = error.what();
+        say(error.what());
+        exit = 1;
+    }
+    note();
+    tell_daemon();
+    return exit;
+}
+
+} // namespace ftctl::dump

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "ftd/model/dump.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "ftd/common/error.hpp"
+#include "ftd/common/names.hpp"
+
+namespace ft {
+
+namespace {
+
+constexpr std::uint64_t mib = 1 << 20, page = 4096, low = mib, four_gib = 1ULL << 32;
+
+std::uint64_t up(std::uint64_t value, std::uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+std::uint64_t down(std::uint64_t value, std::uint64_t to) {
+    return value / to * to;
+}
+
+// A number at the start of the text, which it is taken from.
+std::optional<std::uint64_t> take_number(std::string_view &text, int base) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    if (error != std::errc())
+        return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return value;
+}
+
+// What of the ranges does not lie in `hole`.
+std::vector<MemoryRange> without(const std::vector<MemoryRange> &ranges, const MemoryRange &hole) {
+    std::vector<MemoryRange> rest;
+    for (const MemoryRange &range : ranges)
+        for (const MemoryRange part : {MemoryRange{range.start, std::min(range.end, hole.start)},
+                                       MemoryRange{std::max(range.start, hole.end), range.end}})
+            if (part.start < part.end)
+                rest.push_back(part);
+    return rest;
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(" \t\r"),
+                      last = text.find_last_not_of(" \t\r");
+    return first == text.npos ? std::string_view() : text.substr(first, last - first + 1);
+}
+
+} // namespace
+
+std::uint64_t MemoryMap::total() const {
+    std::uint64_t sum = 0;
+    for (const MemoryRange &range : ram)
+        sum += range.size();
+    return sum;
+}
+
+MemoryMap parse_iomem(const std::string &text) {
+    MemoryMap map;
+    std::istringstream lines(text);
+    bool in_ram = false;
+    for (std::string line; std::getline(lines, line);) {
+        std::string_view rest = line;
+        const std::size_t indent = std::min(rest.find_first_not_of(' '), rest.size());
+        rest.remove_prefix(indent);
+        const auto start = take_number(rest, 16);
+        if (!start || rest.empty() || rest[0] != '-')
+            continue;
+        rest.remove_prefix(1);
+        const auto last = take_number(rest, 16);
+        if (!last || !rest.starts_with(" : ") || *last < *start || *last == 0)
+            continue; // *last is 0 for who is not root
+        rest.remove_prefix(3);
+        const MemoryRange range{*start, *last + 1};
+        if (indent == 0) {
+            in_ram = rest == "System RAM";
+            if (in_ram)
+                map.ram.push_back(range);
+        } else if (in_ram && rest == "Crash kernel") {
+            map.crash = range;
+        } else if (in_ram) {
+            map.taken.push_back(range);
+        }
+    }
+    if (map.ram.empty())
+        throw failed("/proc/iomem tells of no memory; only root can read it");
+    return map;
+}
+
+std::vector<MemoryRange> old_ram(const MemoryMap &map) {
+    std::vector<MemoryRange> ranges = without(map.ram, {0, low});
+    if (map.crash)
+        ranges = without(ranges, *map.crash);
+    // The memory of a crash kernel is told in parts with odd ends: those that touch are
+    // one, and only whole pages count.
+    std::vector<MemoryRange> joined, whole;
+    for (const MemoryRange &range : ranges)
+        if (!joined.empty() && joined.back().end == range.start)
+            joined.back().end = range.end;
+        else
+            joined.push_back(range);
+    for (const MemoryRange &range : joined)
+        if (const MemoryRange pages{up(range.start, page), down(range.end, page)};
+            pages.start < pages.end)
+            whole.push_back(pages);
+    return whole;
+}
+
+std::string write_ranges(const std::vector<MemoryRange> &ranges) {
+    std::string text;
+    for (const MemoryRange &range : ranges)
+        text += fmt::format("{}{:x}-{:x}", text.empty() ? "" : ",", range.start, range.end - 1);
+    return text;
+}
+
+std::optional<MemoryRange> propose_region(const MemoryMap &map, std::uint64_t size,
+                                          std::uint64_t block) {
+    if (block == 0 || size == 0)
+        return std::nullopt;
+    size = up(size, block);
+    std::vector<MemoryRange> free = without(map.ram, {0, 2 * block});
+    for (const MemoryRange &taken : map.taken)
+        free = without(free, taken);
+    for (const MemoryRange &range : free) {
+        const std::uint64_t start = up(range.start, block);
+        if (start + size <= std::min(range.end, four_gib))
+            return MemoryRange{start, start + size};
+    }
+    return std::nullopt;
+}
+
+std::string write_region(const MemoryRange &region) {
+    return fmt::format("{}M@{:#x}", region.size() / mib, region.start);
+}
+
+Panic parse_log(const std::string &log) {
+    constexpr std::string_view panic = "Kernel panic - not syncing: ";
+    constexpr std::string_view poisoned = "Memory failure: 0x";
+    Panic found;
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+        const std::string_view text = line;
+        if (const std::size_t at = text.find(panic); at != text.npos && found.message.empty())
+            found.message = trimmed(text.substr(at + panic.size()));
+        if (const std::size_t at = text.find(poisoned); at != text.npos) {
+            std::string_view rest = text.substr(at + poisoned.size());
+            const auto frame = take_number(rest, 16);
+            if (frame && *frame < (1ULL << 52) &&
+                std::find(found.bad_pages.begin(), found.bad_pages.end(), *frame * page) ==
+                    found.bad_pages.end())
+                found.bad_pages.push_back(*frame * page);
+        }
+    }
+    return found;
+}
+
+DumpConfig parse_dump_config(const std::string &text, const std::string &file) {
+    DumpConfig config;
+    std::istringstream lines(text);
+    unsigned number = 0;
+    for (std::string line; std::getline(lines, line);) {
+        number++;
+        const std::string_view said = trimmed(line);
+        if (said.empty() || said[0] == '#')
+            continue;
+        const auto refuse = [&](const std::string &why) {
+            return Error(names::error_configuration, fmt::format("{}:{}: {}", file, number, why));
+        };
+        const std::size_t equal = said.find('=');
+        if (equal == said.npos)
+            throw refuse("write KEY=VALUE");
+        const std::string_view key = trimmed(said.substr(0, equal));
+        const std::string value(trimmed(said.substr(equal + 1)));
+        const auto size = [&](std::uint64_t least, std::uint64_t most) {
+            std::string_view rest = value;
+            const auto result = take_number(rest, 10);
+            if (!result || !rest.empty() || *result < least || *result > most)
+                throw refuse(fmt::format("{} is a number from {} to {}", key, least, most));
+            return *result;
+        };
+        const auto place = [&] {
+            if (value.empty() || value[0] != '/')
+                throw refuse(fmt::format("{} is a path that begins with /", key));
+            return value;
+        };
+        if (key == "path")
+            config.path = place();
+        else if (key == "kernel")
+            config.kernel = place();
+        else if (key == "initramfs")
+            config.initramfs = place();
+        else if (key == "options")
+            config.options = value;
+        else if (key == "region_mib")
+            config.region_mib = size(128, 3072);
+        else if (key == "keep")
+            config.keep = static_cast<unsigned>(size(1, 1000));
+        else if (key == "keep_mib")
+            config.keep_mib = size(0, 1ULL << 40);
+        else if (key == "panics")
+            config.panics = static_cast<unsigned>(size(1, 1000));
+        else if (key == "within_s")
+            config.within_s = static_cast<unsigned>(size(1, 1000000));
+        else
+            throw refuse(fmt::format("unknown key {}; known: path, region_mib, kernel, initramfs, "
+                                     "options, keep, keep_mib, panics, within_s",
+                                     key));
+    }
+    return config;
+}
+
+std::string crash_command_line(const std::string &running, const std::string &ranges,
+                               const std::string &options) {
+    std::istringstream words(running);
+    std::string line;
+    for (std::string word; words >> word;) {
+        const auto is = [&](std::string_view name) { return word.starts_with(name); };
+        if (is("crashkernel=") || is("elfcorehdr=") || is("ft_dump.") || is("BOOT_IMAGE=") ||
+            is("iommu=soft") || is("disable_cpu_apicid="))
+            continue;
+        // Given again, it would grow with each panic.
+        if ((" " + options + " ").find(" " + word + " ") != std::string::npos)
+            continue;
+        line += word + " ";
+    }
+    // Devices with 32-bit addresses need buffers once there is memory above 4 GiB again.
+    line += "ft_dump.ram=" + ranges + " iommu=soft";
+    return options.empty() ? line : line + " " + options;
+}
+
+std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &config) {
+    std::sort(dumps.begin(), dumps.end(), [](const Dump &a, const Dump &b) { return a.id > b.id; });
+    std::vector<std::string> result;
+    unsigned count = 1; // the one that is to come
+    std::uint64_t bytes = 0;
+    for (const Dump &dump : dumps) {
+        const bool fits = config.keep_mib == 0 || (bytes + dump.bytes) / mib <= config.keep_mib;
+        if (dump.complete && count < config.keep && fits) {
+            count++;
+            bytes += dump.bytes;
+        } else {
+            result.push_back(dump.id);
+        }
+    }
+    return result;
+}
+
+bool too_often(const std::vector<Dump> &dumps, std::uint64_t now, const DumpConfig &config) {
+    return std::count_if(dumps.begin(), dumps.end(), [&](const Dump &dump) {
+               return dump.time <= now && now - dump.time < config.within_s;
+           }) >= config.panics;
+}
+
+std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &config) {
+    std::vector<DumpFinding> found;
+    const auto bad = [&](const std::string &text, const std::string &next) {
+        found.push_back({true, text, next});
+    };
+    if (facts.kdump_tools)
+        bad("kdump-tools is armed, too: it would dump instead, and reboot",
+            "\"systemctl disable --now kdump-tools\", then \"ftctl dump arm\"");
+    if (!facts.kexec || !facts.makedumpfile)
+        bad(fmt::format("{} is not installed", facts.kexec ? "makedumpfile" : "kexec-tools"),
+            fmt::format("\"apt install {}\"", facts.kexec ? "makedumpfile" : "kexec-tools"));
+    if (!facts.modules)
+        bad("the kernel module ft_dump is not built for the crash kernel",
+            "\"dkms autoinstall\", or \"make install\"");
+    const auto region = propose_region(facts.map, config.region_mib * mib, facts.block);
+    const std::string place =
+        region ? fmt::format("\"ftctl dump arm\" asks for crashkernel={}; reboot",
+                             write_region(*region))
+               : fmt::format("no {} MiB below 4 GiB are free: make region_mib in "
+                             "/etc/ftstack/dump.conf smaller",
+                             config.region_mib);
+    if (!facts.map.crash) {
+        bad("no memory is reserved for a crash kernel", place);
+    } else {
+        const MemoryRange &crash = *facts.map.crash;
+        if (facts.block && (crash.start % facts.block || crash.end % facts.block))
+            found.push_back({false,
+                             fmt::format("the crash region {} is not aligned to blocks of {} MiB: "
+                                         "the memory at its edges would not come back",
+                                         write_region(crash), facts.block / mib),
+                             place});
+        // It is there twice while it is unpacked; the kernel, and what starts, need the rest.
+        if (const std::uint64_t least = 2 * facts.initramfs + 128 * mib; crash.size() < least)
+            bad(fmt::format("the crash region has {} MiB, and this initramfs needs {}",
+                            crash.size() / mib, up(least, mib) / mib),
+                "set region_mib in /etc/ftstack/dump.conf, then \"ftctl dump arm\" and reboot");
+    }
+    if (facts.initramfs == 0)
+        bad("the crash kernel's initramfs is not there",
+            "\"update-initramfs -u\", or set initramfs in /etc/ftstack/dump.conf");
+    if (facts.map.crash && !facts.loaded)
+        bad("no crash kernel is loaded: a panic would go through the firmware",
+            "\"ftctl dump arm\"");
+    // Of what is in use, without what is free or the page cache: a tenth is plenty.
+    if (const std::uint64_t expected = facts.map.total() / 10; facts.space < expected)
+        found.push_back({facts.space < expected / 10,
+                         fmt::format("{} MiB are free in {}, a dump may have {}", facts.space / mib,
+                                     config.path, expected / mib),
+                         "free some, \"ftctl dump delete\" old ones, or set path in "
+                         "/etc/ftstack/dump.conf"});
+    if (facts.lockdown)
+        found.push_back({false,
+                         "the kernel is locked down: after a panic it is not armed again until the "
+                         "next reboot",
+                         "nothing, if Secure Boot is wanted"});
+    if (facts.state != "NONE" && facts.state != "RETURNED")
+        found.push_back({false, fmt::format("the system runs from a dump ({})", facts.state),
+                         "wait for ftstack-dump.service; \"journalctl -u ftstack-dump\""});
+    return found;
+}
+
+} // namespace ft

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+// The one-sided crash dump: what is known of this machine's memory, of the dumps that
+// were kept, and what follows from it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ft {
+
+struct MemoryRange {
+    std::uint64_t start = 0, end = 0; // bytes; `end` is the first one behind it
+    std::uint64_t size() const { return end - start; }
+    bool operator==(const MemoryRange &) const = default;
+};
+
+// What /proc/iomem says.
+struct MemoryMap {
+    std::vector<MemoryRange> ram;   // "System RAM"
+    std::vector<MemoryRange> taken; // what lies in it: the kernel, what it has reserved
+    std::optional<MemoryRange> crash;
+
+    std::uint64_t total() const;
+};
+
+// Throws Error (Failed) if it has no memory, as for who is not root.
+MemoryMap parse_iomem(const std::string &text);
+
+// The memory that a crash kernel may give back: whole pages, without the first MiB and
+// its own region. As ft_dump.ram= has it.
+std::vector<MemoryRange> old_ram(const MemoryMap &map);
+std::string write_ranges(const std::vector<MemoryRange> &ranges);
+
+// A place for the crash kernel: whole blocks below 4 GiB, clear of what is taken now, and
+// of the upper end, where firmware and boot loaders put what they bring. None: no place.
+std::optional<MemoryRange> propose_region(const MemoryMap &map, std::uint64_t size,
+                                          std::uint64_t block);
+// "512M@0x20000000"
+std::string write_region(const MemoryRange &region);
+
+// What the dead kernel's log says.
+struct Panic {
+    std::string message;                  // empty: it did not say
+    std::vector<std::uint64_t> bad_pages; // addresses of pages that hardware has poisoned
+};
+Panic parse_log(const std::string &log);
+
+// /etc/ftstack/dump.conf
+struct DumpConfig {
+    std::string path = "/var/crash/ftstack";
+    std::uint64_t region_mib = 512;
+    std::string kernel, initramfs; // empty: those of the running kernel in /boot
+    std::string options;           // for the crash kernel's command line
+    unsigned keep = 3;
+    std::uint64_t keep_mib = 0; // 0: no bound but the disk's
+    unsigned panics = 3, within_s = 3600;
+    bool operator==(const DumpConfig &) const = default;
+};
+// Throws Error (InvalidConfiguration).
+DumpConfig parse_dump_config(const std::string &text, const std::string &file);
+
+// The command line of the crash kernel, from the running one's.
+std::string crash_command_line(const std::string &running, const std::string &ranges,
+                               const std::string &options);
+
+struct Dump {
+    std::string id;         // "20261121-204501": when it was saved
+    std::uint64_t time = 0; // seconds since 1970
+    std::uint64_t bytes = 0;
+    bool complete = false;
+};
+
+// Which are to be deleted so that one more has room: those that are not complete, then
+// the oldest ones.
+std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &config);
+// Have there been so many panics in a time that another round through the crash kernel
+// would only be the next of an endless loop?
+bool too_often(const std::vector<Dump> &dumps, std::uint64_t now, const DumpConfig &config);
+
+// How well the machine is prepared for a panic.
+struct DumpFacts {
+    MemoryMap map;
+    std::uint64_t block = 0; // bytes
+    bool loaded = false;     // a crash kernel is
+    bool modules = false;    // ft_dump.ko is there for the crash kernel
+    bool kexec = false, makedumpfile = false, kdump_tools = false, lockdown = false;
+    std::uint64_t initramfs = 0; // bytes; 0: it is not there
+    std::uint64_t space = 0;     // bytes free for dumps
+    std::string state = "NONE";  // of ft_dump
+};
+struct DumpFinding {
+    bool bad = false; // it would not work; else: it would, but not as well as it could
+    std::string text, next_action;
+    bool operator==(const DumpFinding &) const = default;
+};
+std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &config);
+
+} // namespace ft

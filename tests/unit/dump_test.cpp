@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <gtest/gtest.h>
+
+#include "ftd/common/error.hpp"
+#include "ftd/model/dump.hpp"
+
+namespace {
+
+constexpr std::uint64_t mib = 1 << 20, block = 128 * mib;
+
+const std::string iomem = R"(00000000-00000fff : Reserved
+00001000-0009fbff : System RAM
+000f0000-000fffff : System ROM
+00100000-7ffd6fff : System RAM
+  01000000-01e01d31 : Kernel code
+  48000000-67ffffff : Crash kernel
+7ffd7000-7fffffff : Reserved
+80000000-afffffff : PCI Bus 0000:00
+  90000000-90ffffff : System RAM
+100000000-17fffffff : System RAM
+)";
+
+TEST(Dump, MapOfMemory) {
+    const ft::MemoryMap map = ft::parse_iomem(iomem);
+    ASSERT_EQ(map.ram.size(), 3U);
+    EXPECT_EQ(map.ram[2], (ft::MemoryRange{0x100000000, 0x180000000}));
+    EXPECT_EQ(map.crash, (ft::MemoryRange{0x48000000, 0x68000000}));
+    EXPECT_EQ(map.total(), 0x9fc00U - 0x1000 + 0x7ffd7000 - 0x100000 + 0x80000000);
+    EXPECT_EQ(ft::write_ranges(ft::old_ram(map)),
+              "100000-47ffffff,68000000-7ffd6fff,100000000-17fffffff");
+}
+
+TEST(Dump, PartsThatTouchAreOneAndOddEndsAreLeftOut) {
+    const ft::MemoryMap map = ft::parse_iomem("40001000-67ff918f : System RAM\n"
+                                              "67ff9190-67ff919f : System RAM\n"
+                                              "67ff91a0-67ffffff : System RAM\n"
+                                              "70000800-70002fff : System RAM\n"
+                                              "70010800-70010fff : System RAM\n");
+    EXPECT_EQ(ft::write_ranges(ft::old_ram(map)), "40001000-67ffffff,70001000-70002fff");
+}
+
+TEST(Dump, MapThatIsNoneIsRefused) {
+    EXPECT_THROW(ft::parse_iomem(""), ft::Error);
+    EXPECT_THROW(ft::parse_iomem("00000000-00000000 : System RAM\n"), ft::Error);
+    EXPECT_THROW(ft::parse_iomem("zz : System RAM\n5 : System RAM\n1-x : System RAM\n"), ft::Error);
+}
+
+TEST(Dump, RegionIsWholeBlocksThatAreFree) {
+    const ft::MemoryMap map = ft::parse_iomem(iomem);
+    EXPECT_EQ(ft::propose_region(map, 512 * mib, block),
+              (ft::MemoryRange{2 * block, 2 * block + 512 * mib}));
+    EXPECT_EQ(ft::write_region({2 * block, 6 * block}), "512M@0x10000000");
+    EXPECT_EQ(ft::propose_region(map, 500 * mib, block)->size(), 512 * mib);
+    ft::MemoryMap full = map;
+    full.taken.push_back({0x18000000, 0x18001000});
+    EXPECT_EQ(ft::propose_region(full, 512 * mib, block)->start, 0x20000000U);
+    full.taken.push_back({0x3ff00000, 0x3ff01000});
+    EXPECT_EQ(ft::propose_region(full, 512 * mib, block)->start, 0x40000000U);
+    EXPECT_FALSE(ft::propose_region(full, 2048 * mib, block)); // above 4 GiB it would fit
+    EXPECT_FALSE(ft::propose_region(map, 0, block));
+    EXPECT_FALSE(ft::propose_region(map, block, 0));
+}
+
+TEST(Dump, LogOfTheDeadKernel) {
+    const ft::Panic panic = ft::parse_log("[    5.0] Memory failure: 0x12345: recovered\n"
+                                          "[    5.1] Memory failure: 0x12345: already poisoned\n"
+                                          "[    6.0] Memory failure: 0xfffffffffffffff: x\n"
+                                          "[    6.0] Memory failure: 0xzz\n"
+                                          "[   9.0] Kernel panic - not syncing: sysrq crash \r\n"
+                                          "[   9.1] Kernel panic - not syncing: another\n");
+    EXPECT_EQ(panic.message, "sysrq crash");
+    EXPECT_EQ(panic.bad_pages, std::vector<std::uint64_t>{0x12345000});
+    EXPECT_EQ(ft::parse_log("").message, "");
+}
+
+TEST(Dump, Configuration) {
+    const ft::DumpConfig config = ft::parse_dump_config(
+        "# where\npath = /mnt/x\nregion_mib=640\n\nkernel=/boot/k\ninitramfs=/boot/i\n"
+        "options = root=none x=1\nkeep=5\nkeep_mib=100\npanics=2\nwithin_s=60\n",
+        "f");
+    EXPECT_EQ(config, (ft::DumpConfig{"/mnt/x", 640, "/boot/k", "/boot/i", "root=none x=1", 5, 100,
+                                      2, 60}));
+    for (const char *wrong : {"path", "path=x", "path=", "keep=0", "keep=x", "keep=5x",
+                              "region_mib=64", "colour=red", "=1"})
+        EXPECT_THROW(ft::parse_dump_config(wrong, "f"), ft::Error) << wrong;
+    try {
+        ft::parse_dump_config("\nkeep=0", "f");
+    } catch (const ft::Error &error) {
+        EXPECT_STREQ(error.what(), "f:2: keep is a number from 1 to 1000");
+    }
+}
+
+TEST(Dump, CommandLineDoesNotGrowWithEachPanic) {
+    const std::string first = ft::crash_command_line(
+        "BOOT_IMAGE=/vmlinuz root=none quiet crashkernel=512M\n", "1-2", "x=1");
+    EXPECT_EQ(first, "root=none quiet ft_dump.ram=1-2 iommu=soft x=1");
+    EXPECT_EQ(ft::crash_command_line("elfcorehdr=0x5 " + first, "3-4", "x=1"),
+              "root=none quiet ft_dump.ram=3-4 iommu=soft x=1");
+    EXPECT_EQ(ft::crash_command_line("a", "1-2", ""), "a ft_dump.ram=1-2 iommu=soft");
+}
+
+TEST(Dump, OldestAndIncompleteDumpsMakeRoom) {
+    ft::DumpConfig config;
+    config.keep = 3;
+    const std::vector<ft::Dump> dumps{{"1", 1, 5 * mib, true},
+                                      {"4", 4, 5 * mib, true},
+                                      {"2", 2, 5 * mib, true},
+                                      {"3", 3, 5 * mib, false}};
+    EXPECT_EQ(ft::expendable(dumps, config), (std::vector<std::string>{"3", "1"}));
+    config.keep_mib = 7;
+    EXPECT_EQ(ft::expendable(dumps, config), (std::vector<std::string>{"3", "2", "1"}));
+    config.keep = 1;
+    EXPECT_EQ(ft::expendable(dumps, config).size(), 4U);
+}
+
+TEST(Dump, TooManyPanicsInATime) {
+    ft::DumpConfig config;
+    config.panics = 2;
+    config.within_s = 100;
+    EXPECT_FALSE(ft::too_often({{"1", 1000, 0, true}}, 1010, config));
+    EXPECT_TRUE(ft::too_often({{"1", 1000, 0, true}, {"2", 1005, 0, false}}, 1010, config));
+    EXPECT_FALSE(ft::too_often({{"1", 1000, 0, true}, {"2", 1005, 0, true}}, 1100, config));
+    EXPECT_FALSE(ft::too_often({{"1", 3000, 0, true}, {"2", 3005, 0, true}}, 1100, config));
+}
+
+ft::DumpFacts ready() {
+    ft::DumpFacts facts;
+    facts.map = ft::parse_iomem(iomem);
+    facts.block = block;
+    facts.loaded = facts.modules = facts.kexec = facts.makedumpfile = true;
+    facts.initramfs = 100 * mib;
+    facts.space = 1024 * mib;
+    return facts;
+}
+
+TEST(Dump, CheckFindsNothingWhereAllIsReady) {
+    EXPECT_TRUE(ft::check_dump(ready(), {}).empty());
+}
+
+TEST(Dump, CheckSaysWhatIsMissing) {
+    const auto said = [](const ft::DumpFacts &facts, bool bad, const std::string &text,
+                         const ft::DumpConfig &config = {}) {
+        for (const ft::DumpFinding &finding : ft::check_dump(facts, config))
+            if (finding.bad == bad && finding.text.find(text) != std::string::npos)
+                return !finding.next_action.empty();
+        return false;
+    };
+    ft::DumpFacts facts = ready();
+    facts.kdump_tools = true;
+    EXPECT_TRUE(said(facts, true, "kdump-tools is armed"));
+    facts = ready();
+    facts.kexec = false;
+    EXPECT_TRUE(said(facts, true, "kexec-tools is not installed"));
+    facts = ready();
+    facts.makedumpfile = facts.modules = facts.loaded = false;
+    EXPECT_TRUE(said(facts, true, "makedumpfile is not installed"));
+    EXPECT_TRUE(said(facts, true, "ft_dump is not built"));
+    EXPECT_TRUE(said(facts, true, "no crash kernel is loaded"));
+    facts = ready();
+    facts.map.crash = std::nullopt;
+    EXPECT_TRUE(said(facts, true, "no memory is reserved"));
+    ft::DumpConfig large;
+    large.region_mib = 3072;
+    EXPECT_TRUE(said(facts, true, "no memory is reserved", large));
+    facts = ready();
+    facts.map.crash = ft::MemoryRange{0x48001000, 0x68000000};
+    EXPECT_TRUE(said(facts, false, "not aligned"));
+    facts = ready();
+    facts.initramfs = 200 * mib;
+    EXPECT_TRUE(said(facts, true, "has 512 MiB, and this initramfs needs 528"));
+    facts.initramfs = 0;
+    EXPECT_TRUE(said(facts, true, "initramfs is not there"));
+    facts = ready();
+    facts.space = 100 * mib;
+    EXPECT_TRUE(said(facts, false, "are free in /var/crash/ftstack"));
+    facts.space = 10 * mib;
+    EXPECT_TRUE(said(facts, true, "are free in /var/crash/ftstack"));
+    facts = ready();
+    facts.lockdown = true;
+    facts.state = "OPEN";
+    EXPECT_TRUE(said(facts, false, "locked down"));
+    EXPECT_TRUE(said(facts, false, "runs from a dump (OPEN)"));
+}
+
+} // namespace
