@@ -324,38 +324,31 @@ void System::reconcile() {
         facts_.findings.erase(name);
         entry = work_.erase(entry);
     }
-    if (steps_allowed()) {
-        for (const BondConfig &bond : facts_.config.bonds)
-            reconcile_bond(bond);
-        for (const MirrorConfig &mirror : facts_.config.mirrors)
-            reconcile_mirror(mirror);
-    }
-    publish();
-    arm_wake();
-    settle();
+    step();
 }
 
 // The same where nothing else has changed: what is due for the others stays due.
 void System::reconcile(const std::set<std::string> &pairs) {
-    if (follow_buttons()) {
+    if (follow_buttons())
         reconcile();
-        return;
-    }
-    if (steps_allowed()) {
-        for (const BondConfig &bond : facts_.config.bonds)
-            if (pairs.contains(bond.name))
-                reconcile_bond(bond);
-        for (const MirrorConfig &mirror : facts_.config.mirrors)
-            if (pairs.contains(mirror.name))
-                reconcile_mirror(mirror);
-    }
-    publish(&pairs);
-    arm_wake();
-    settle();
+    else
+        step(&pairs);
 }
 
-bool System::steps_allowed() const {
-    return facts_.kernel.loaded && facts_.config_state == ConfigState::ok && !going_back_;
+// The next step of each pair, or of `only` these, and what became of it.
+void System::step(const std::set<std::string> *only) {
+    const auto wanted = [&](const auto &pair) { return !only || only->contains(pair.name); };
+    if (facts_.kernel.loaded && facts_.config_state == ConfigState::ok && !going_back_) {
+        for (const BondConfig &bond : facts_.config.bonds)
+            if (wanted(bond))
+                reconcile_bond(bond);
+        for (const MirrorConfig &mirror : facts_.config.mirrors)
+            if (wanted(mirror))
+                reconcile_mirror(mirror);
+    }
+    publish(only);
+    arm_wake();
+    settle();
 }
 
 System::PairWork &System::work(const std::string &pair) {

@@ -107,7 +107,7 @@ class System {
     bool follow_buttons();
     void reconcile();
     void reconcile(const std::set<std::string> &pairs);
-    bool steps_allowed() const;
+    void step(const std::set<std::string> *only = nullptr);
     void reconcile_bond(const BondConfig &bond);
     void reconcile_mirror(const MirrorConfig &mirror);
     void assemble(const MirrorConfig &mirror, const std::array<const Disk *, 2> &disks);

@@ -135,56 +135,49 @@ std::array<std::string, 2> path_texts(const std::array<Place, 2> &places) {
 class Composer {
   public:
     explicit Composer(const Facts &facts) : facts_(facts) {}
+    // Of what `before` has of pairs and devices only these pairs are composed anew.
+    Composer(const Facts &facts, const SystemView &before, const std::set<std::string> &only)
+        : facts_(facts), only_(&only) {
+        view_.bonds = before.bonds;
+        view_.mirrors = before.mirrors;
+        view_.modules = before.modules;
+    }
 
     SystemView run() {
+        for (auto *pairs : {&view_.bonds, &view_.mirrors})
+            if (only_)
+                for (const std::string &name : *only_)
+                    pairs->erase(name);
         for (const BondConfig &bond : facts_.config.bonds)
-            configured(bond);
+            if (wanted(bond.name))
+                configured(view_.bonds, FT_PAIR_BOND, bond.name, path_texts(bond.ports));
         for (const MirrorConfig &mirror : facts_.config.mirrors)
-            configured(mirror);
+            if (wanted(mirror.name))
+                configured(view_.mirrors, FT_PAIR_MIRROR, mirror.name, path_texts(mirror.legs))
+                    .uuid = mirror.uuid;
         // Running pairs that the configuration does not name are told too:
         // hiding one would hide that a module cannot be pulled.
         for (const KernelPair &pair : facts_.kernel.pairs)
-            running(pair);
+            if (wanted(pair.name) && begun(pair))
+                running(pair.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors, pair);
         for (auto *pairs : {&view_.bonds, &view_.mirrors})
             for (auto &[name, pair] : *pairs)
-                refine(pair);
-        note_places();
-        for (const ModuleConfig &config : facts_.config.modules)
-            list_devices(view_.modules[config.id] = compose_module(config));
-        return finish();
-    }
-
-    SystemView run(const SystemView &before, const std::set<std::string> &names) {
-        view_.bonds = before.bonds;
-        view_.mirrors = before.mirrors;
-        for (const std::string &name : names) {
-            view_.bonds.erase(name);
-            view_.mirrors.erase(name);
-        }
-        for (const BondConfig &bond : facts_.config.bonds)
-            if (names.contains(bond.name))
-                configured(bond);
-        for (const MirrorConfig &mirror : facts_.config.mirrors)
-            if (names.contains(mirror.name))
-                configured(mirror);
-        for (const KernelPair &pair : facts_.kernel.pairs)
-            if (names.contains(pair.name))
-                running(pair);
-        for (auto *pairs : {&view_.bonds, &view_.mirrors})
-            for (const std::string &name : names)
-                if (const auto pair = pairs->find(name); pair != pairs->end())
-                    refine(pair->second);
-        note_places();
+                if (wanted(name))
+                    refine(pair);
+        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
+            for (const auto &[name, pair] : *pairs)
+                for (const MemberView &member : pair.members)
+                    if (!member.path.empty())
+                        pair_at_.emplace(member.path, name);
         for (const ModuleConfig &config : facts_.config.modules) {
-            ModuleView &module = view_.modules[config.id] = compose_module(config);
-            module.devices = before.modules.at(config.id).devices;
+            ModuleView &module = view_.modules[config.id];
+            auto devices = std::move(module.devices);
+            module = compose_module(config);
+            if (only_)
+                module.devices = std::move(devices);
+            else
+                list_devices(module);
         }
-        return finish();
-    }
-
-  private:
-    // The rest of it follows from pairs and modules.
-    SystemView finish() {
         view_.config_state = facts_.config_state;
         view_.config_error = facts_.config_error;
         for (const auto &[id, module] : view_.modules)
@@ -199,22 +192,8 @@ class Composer {
         return std::move(view_);
     }
 
-    void note_places() {
-        for (const auto *pairs : {&view_.bonds, &view_.mirrors})
-            for (const auto &[name, pair] : *pairs)
-                for (const MemberView &member : pair.members)
-                    if (!member.path.empty())
-                        pair_at_.emplace(member.path, name);
-    }
-
-    void configured(const BondConfig &bond) {
-        configured(view_.bonds, FT_PAIR_BOND, bond.name, path_texts(bond.ports));
-    }
-
-    void configured(const MirrorConfig &mirror) {
-        configured(view_.mirrors, FT_PAIR_MIRROR, mirror.name, path_texts(mirror.legs)).uuid =
-            mirror.uuid;
-    }
+  private:
+    bool wanted(const std::string &pair) const { return !only_ || only_->contains(pair); }
 
     PairView &configured(std::map<std::string, PairView> &pairs, ft_pair_type type,
                          const std::string &name, const std::array<std::string, 2> &paths) {
@@ -229,10 +208,8 @@ class Composer {
         return pair;
     }
 
-    void running(const KernelPair &kernel) {
-        if (!begun(kernel))
-            return;
-        PairView &pair = (kernel.type == FT_PAIR_BOND ? view_.bonds : view_.mirrors)[kernel.name];
+    void running(std::map<std::string, PairView> &pairs, const KernelPair &kernel) {
+        PairView &pair = pairs[kernel.name];
         pair.type = kernel.type;
         pair.name = kernel.name;
         pair.running = true;
@@ -549,6 +526,7 @@ class Composer {
     }
 
     const Facts &facts_;
+    const std::set<std::string> *only_ = nullptr;
     SystemView view_;
     std::map<std::string, std::string> pair_at_; // names of pairs by device path
 };
@@ -561,7 +539,7 @@ SystemView compose(const Facts &facts) {
 
 SystemView compose(const Facts &facts, const SystemView &before,
                    const std::set<std::string> &pairs) {
-    return Composer(facts).run(before, pairs);
+    return Composer(facts, before, pairs).run();
 }
 
 bool module_present(const ModuleConfig &module, const Inventory &inventory) {
