@@ -30,15 +30,8 @@ using nlohmann::ordered_json;
 
 constexpr const char *kernel_modules[] = {"ft_core", "ft_bond", "ft_mirror", "ft_chipset"};
 
-std::string contents(const fs::path &path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string first_line(const fs::path &path) {
-    const std::string text = contents(path);
-    return text.substr(0, text.find('\n'));
-}
+using dump::contents;
+using dump::first_line;
 
 class Doctor {
   public:
