@@ -15,6 +15,7 @@
 
 #include "ftctl/client.hpp"
 #include "ftctl/verbs.hpp"
+#include "ftd/common/names.hpp"
 
 namespace ftctl {
 
@@ -122,17 +123,14 @@ void list_all(bool json) {
     const ft::DumpConfig wanted = config();
     ordered_json all = ordered_json::array();
     for (const ft::Dump &dump : dump::list(wanted)) {
-        const auto info = ordered_json::parse(
-            contents(fs::path(wanted.path) / dump.id / "info.json"), nullptr, false);
-        const std::string panic = info.is_object() ? info.value("panic", "") : "";
         all.push_back({{"id", dump.id},
                        {"time", dump.time},
                        {"bytes", dump.bytes},
                        {"complete", dump.complete},
-                       {"panic", panic}});
+                       {"panic", dump.panic}});
         if (!json)
             fmt::print("{}  {:>6} MiB  {:<10}  {}\n", dump.id, dump.bytes / mib,
-                       dump.complete ? "complete" : "incomplete", panic);
+                       dump.complete ? "complete" : "incomplete", dump.panic);
     }
     if (json)
         fmt::print("{}\n", all.dump(2));
@@ -159,9 +157,14 @@ void show(const std::string &id, bool json) {
                (folder / "dump").string());
 }
 
-void remove(const std::string &id) {
-    need_root();
-    fs::remove_all(folder_of(config(), id));
+// So that it tells of how things are now, too.
+void tell_daemon() {
+    try {
+        const Client client;
+        client.call(client.request(ft::names::root, ft::names::manager, "Reload"));
+    } catch (const std::exception &) {
+        // It sees for itself when it is started.
+    }
 }
 
 bool says(const char *question, const std::string &wanted) {
@@ -210,19 +213,27 @@ void add_dump(CLI::App &app, int &exit) {
     };
     verb("arm", "Be ready for a panic, now and after each boot")->callback([&exit] {
         exit = arm();
+        tell_daemon();
     });
-    verb("disarm", "Take that back")->callback([] { disarm(); });
+    verb("disarm", "Take that back")->callback([] {
+        disarm();
+        tell_daemon();
+    });
     also_json(verb("check", "Whether a panic would be survived well; 0 yes, 1 nearly, 2 no"))
         ->callback([json, &exit] { exit = check(*json); });
     also_json(verb("list", "The dumps that were kept"))->callback([json] { list_all(*json); });
     also_json(of_dump("show", "When, why, and how long each step took"))->callback([id, json] {
         show(*id, *json);
     });
-    of_dump("delete", "Delete a dump")->callback([id] { remove(*id); });
+    of_dump("delete", "Delete a dump; one that is being saved is given up")->callback([id] {
+        need_root();
+        ft::dumps::remove(config(), *id);
+    });
     verb("test", "Panic on purpose; asks twice")->callback([&exit] { exit = test(); });
     verb("load", "Load the crash kernel; ftstack-dump-load.service does so at boot")->callback([] {
         need_root();
         load(config());
+        tell_daemon();
     });
     verb("save", "Save the dump and take back the memory; ftstack-dump.service does so")
         ->callback([&exit] { exit = save(config()); });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // After a panic: the dump is saved, then the old memory is returned and a crash kernel
 // loaded again. Each step is told to the journal, and what it took to the dump itself.
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -15,7 +16,6 @@
 
 #include "ftctl/client.hpp"
 #include "ftctl/dump.hpp"
-#include "ftd/common/names.hpp"
 
 namespace ftctl::dump {
 
@@ -102,6 +102,7 @@ std::uint64_t hold(const Blocks &blocks, std::uint64_t size,
 std::uint64_t give_back(const Blocks &blocks) {
     std::uint64_t bytes = 0;
     for (const std::uint64_t at : blocks.old) {
+        tell(Done{bytes, blocks.old.size() * blocks.size});
         step("return", fmt::format("{:x}", at));
         const fs::path file =
             fmt::format("/sys/devices/system/memory/memory{}/state", at / blocks.size);
@@ -112,6 +113,43 @@ std::uint64_t give_back(const Blocks &blocks) {
     return bytes;
 }
 
+// SIGINT ends the program that copies, which is in our group of processes, and not us: the
+// memory is wanted sooner than the dump.
+void survive_interrupts() {
+    struct sigaction ignored {};
+    ignored.sa_handler = [](int) {}; // unlike SIG_IGN it is not inherited
+    ignored.sa_flags = SA_RESTART;
+    ::sigaction(SIGINT, &ignored, nullptr);
+}
+
+// Tells how far makedumpfile is, and says what else it says.
+class Copying {
+  public:
+    explicit Copying(std::uint64_t total) : total_(total) {}
+    void heard(std::string_view text) {
+        for (const char c : text) {
+            if (c != '\n' && c != '\r') {
+                line_ += c;
+                continue;
+            }
+            const auto progress = ft::parse_progress(line_);
+            if (progress && *progress != told_) {
+                told_ = *progress;
+                tell(Done{total_ / 1000 * told_, total_});
+            }
+            // A step and how far it is stand on a line of their own, which is written again.
+            if (c == '\n' && line_.find('%') == line_.npos && !line_.empty())
+                say(line_);
+            line_.clear();
+        }
+    }
+
+  private:
+    std::uint64_t total_;
+    unsigned told_ = 1001;
+    std::string line_;
+};
+
 // The dump itself; false: it could not be saved, which is no reason to keep the memory.
 bool save_dump(const ft::DumpConfig &config, const fs::path &folder, ordered_json &info) {
     const fs::path log = folder / "dmesg", file = folder / "dump";
@@ -119,12 +157,16 @@ bool save_dump(const ft::DumpConfig &config, const fs::path &folder, ordered_jso
         say("the dead kernel's log could not be read");
     const ft::Panic panic = ft::parse_log(contents(log));
     info["panic"] = panic.message;
+    info["kernel"] = panic.kernel;
     info["bad_pages"] = panic.bad_pages;
     write_info(folder, info);
     say(fmt::format("panic: {}", panic.message.empty() ? "no message" : panic.message));
     const double began = uptime();
-    if (run({"makedumpfile", "-l", "-d", "31", "--message-level", "4", "/proc/vmcore", file}) !=
-        0) {
+    std::error_code unknown;
+    const auto old = fs::file_size("/proc/vmcore", unknown);
+    Copying copying(unknown ? 0 : old);
+    if (run({"makedumpfile", "-l", "-d", "31", "--message-level", "5", "/proc/vmcore", file},
+            [&](std::string_view text) { copying.heard(text); }) != 0) {
         std::error_code error;
         fs::remove(file, error);
         say(fmt::format("the dump could not be saved in {}; \"ftctl dump check\" says whether "
@@ -164,15 +206,6 @@ void return_memory(const ft::DumpConfig &config, const ft::MemoryMap &map, order
                                  config.region_mib));
 }
 
-void tell_daemon() {
-    try {
-        const Client client;
-        client.call(client.request(ft::names::root, ft::names::manager, "Reload"));
-    } catch (const std::exception &) {
-        // It sees for itself when it is back.
-    }
-}
-
 } // namespace
 
 int save(const ft::DumpConfig &config) {
@@ -198,6 +231,8 @@ int save(const ft::DumpConfig &config) {
         folder = fs::path(config.path) / fmt::format("{:%Y%m%d-%H%M%S}", fmt::gmtime(now));
         fs::create_directory(folder);
         ::umask(mask);
+        survive_interrupts();
+        tell(ft::DumpWork{"SAVE_DUMP", folder.filename(), ::getpid()});
         info["saved"] = save_dump(config, folder, info);
     } catch (const std::exception &error) {
         say(fmt::format("the dump is lost: {}", error.what()));
@@ -213,6 +248,7 @@ int save(const ft::DumpConfig &config) {
         }
     };
     try {
+        tell(ft::DumpWork{"RETURN_MEMORY", folder.filename(), 0});
         return_memory(config, map, info);
         note();
         if (ft::too_often(before, now, config))
@@ -229,7 +265,6 @@ int save(const ft::DumpConfig &config) {
         exit = 1;
     }
     note();
-    tell_daemon();
     return exit;
 }
 

@@ -26,20 +26,20 @@ std::string now() {
     return date(static_cast<std::uint64_t>(us.count())).get<std::string>();
 }
 
-std::string object_name(const std::string &path, const ordered_json &properties) {
-    if (properties.contains("Name"))
-        return properties["Name"];
-    if (properties.contains("Id"))
-        return fmt::format("module {}", properties["Id"].get<std::uint32_t>());
+std::string object_name(const std::string &path) {
     if (path == ft::names::root)
         return "server";
-    // Known by its path only: a change of an object that was there before.
-    char *name = nullptr;
-    for (const char *root : {ft::names::module_root, ft::names::bond_root, ft::names::mirror_root})
+    for (const auto &[root, kind] : {std::make_pair(ft::names::module_root, "module "),
+                                     {ft::names::bond_root, ""},
+                                     {ft::names::mirror_root, ""},
+                                     {ft::names::dump_root, "dump "},
+                                     {ft::names::job_root, "job "}}) {
+        char *name = nullptr;
         if (sd_bus_path_decode(path.c_str(), root, &name) > 0) {
             const ft::Handle<char, std::free> owner(name);
-            return root == ft::names::module_root ? fmt::format("module {}", name) : name;
+            return std::string(kind) + name;
         }
+    }
     return path;
 }
 
@@ -61,6 +61,12 @@ class Monitor {
         } else if (!std::strcmp(member, "InterfacesRemoved")) {
             const std::string object = read_value(message);
             changed(object, "removed", ordered_json::object());
+        } else if (!std::strcmp(member, "JobRemoved")) {
+            const std::string object = read_value(message);
+            ordered_json properties = ordered_json::object();
+            for (const char *key : {"Kind", "Subject", "Result"})
+                properties[key] = read_value(message);
+            changed(object, "ended", properties);
         } else if (!std::strcmp(member, "NameOwnerChanged")) {
             read_value(message);
             read_value(message);
@@ -72,7 +78,7 @@ class Monitor {
 
   private:
     void changed(const std::string &path, const char *event, const ordered_json &properties) {
-        const std::string name = object_name(path, properties);
+        const std::string name = object_name(path);
         if (json_) {
             const ordered_json line{
                 {"time", now()}, {"object", name}, {"event", event}, {"properties", properties}};
@@ -91,6 +97,9 @@ class Monitor {
             if (!part.empty())
                 text += text.empty() ? part : "  " + part;
         };
+        for (const char *key : {"Kind", "Subject", "Result", "DumpReason"})
+            if (properties.contains(key))
+                add(properties[key]);
         if (properties.contains("State"))
             add(style_.state(properties["State"]));
         if (properties.contains("Reason"))

@@ -65,6 +65,8 @@ int main(int argc, char **argv) try {
             paths.config = argv[i + 1];
         else if (std::string_view(argv[i]) == "--state")
             paths.state = argv[i + 1];
+        else if (std::string_view(argv[i]) == "--root")
+            paths.root = argv[i + 1];
         else
             break;
     }
@@ -79,7 +81,8 @@ int main(int argc, char **argv) try {
         return check(argv[2]);
     const bool known = argc == 2 && (option == "--version" || option == "--help");
     std::fprintf(known ? stdout : stderr,
-                 "ftd %s\nusage: ftd [--config FILE] [--state FILE] | --check FILE | --interface\n",
+                 "ftd %s\nusage: ftd [--config FILE] [--state FILE] [--root DIR] | --check FILE | "
+                 "--interface\n",
                  ft::version);
     return known ? EXIT_SUCCESS : EXIT_FAILURE;
 } catch (const std::exception &error) {

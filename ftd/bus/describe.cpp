@@ -74,7 +74,7 @@ std::string describe() {
     const std::pair<const char *, const sd_bus_vtable *> interfaces[] = {
         {names::manager, manager_vtable}, {names::module, module_vtable},
         {names::bond, bond_vtable},       {names::mirror, mirror_vtable},
-        {names::job, job_vtable},
+        {names::dump, dump_vtable},       {names::job, job_vtable},
     };
     for (const auto &[interface, vtable] : interfaces) {
         out += fmt::format("{}\n", interface);

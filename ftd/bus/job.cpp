@@ -16,7 +16,7 @@ constexpr sd_bus_property_get_t job_property = [](sd_bus *, const char *path, co
     return job ? append(reply, read(*job)) : -ENOENT;
 };
 
-// How far it is: asked of the kernel at each reading.
+// How far it is: asked of who does it at each reading.
 template <auto field>
 constexpr sd_bus_property_get_t progress_property = [](sd_bus *, const char *path, const char *,
                                                        const char *, sd_bus_message *reply,
@@ -25,8 +25,7 @@ constexpr sd_bus_property_get_t progress_property = [](sd_bus *, const char *pat
     const Job *job = job_at(*system, path);
     if (!job)
         return -ENOENT;
-    const KernelPair pair = system->progress(job->mirror);
-    return append(reply, field(progress_of(*job, pair.sync_done, pair.sync_total, boottime())));
+    return append(reply, field(system->progress(*job)));
 };
 
 } // namespace
@@ -39,7 +38,7 @@ const sd_bus_vtable job_vtable[] = {
                     SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Kind", "s", job_property<[](const Job &j) { return j.kind; }>, 0,
                     SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Subject", "s", job_property<[](const Job &j) { return j.mirror; }>, 0,
+    SD_BUS_PROPERTY("Subject", "s", job_property<[](const Job &j) { return j.subject; }>, 0,
                     SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Since", "t", job_property<[](const Job &j) { return calendar_us(j.since); }>,
                     0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -53,6 +53,16 @@ int alerts_property(sd_bus *, const char *, const char *, const char *, sd_bus_m
     return error < 0 ? error : sd_bus_message_close_container(reply);
 }
 
+int dump_findings_property(sd_bus *, const char *, const char *, const char *,
+                           sd_bus_message *reply, void *data, sd_bus_error *) {
+    int error = sd_bus_message_open_container(reply, 'a', "(sss)");
+    for (const DumpFinding &finding : static_cast<System *>(data)->view().dump.findings)
+        if (error >= 0)
+            error = sd_bus_message_append(reply, "(sss)", finding.bad ? "BAD" : "WARN",
+                                          finding.text.c_str(), finding.next_action.c_str());
+    return error < 0 ? error : sd_bus_message_close_container(reply);
+}
+
 std::optional<ReplaceBlank> replace_blank_option(const Call &call) {
     std::optional<ReplaceBlank> result;
     sd_bus_message *message = call.message();
@@ -114,6 +124,18 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("Faults", "a(ssstttttb)", faults_property, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Alerts", "a(sssst)", alerts_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("DumpState", "s",
+                    manager_property<[](const System &s) { return s.view().dump.state; }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("DumpReason", "s",
+                    manager_property<[](const System &s) { return dump_news(s.view().dump).text; }>,
+                    0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY(
+        "DumpNextAction", "s",
+        manager_property<[](const System &s) { return dump_news(s.view().dump).next_action; }>, 0,
+        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("DumpFindings", "a(sss)", dump_findings_property, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_VTABLE_END,
 };
 
@@ -174,6 +196,15 @@ Changed manager_changes(const SystemView &before, const SystemView &now) {
         changed.push_back("Faults");
     if (before.alerts != now.alerts)
         changed.push_back("Alerts");
+    if (before.dump.state != now.dump.state)
+        changed.push_back("DumpState");
+    const DumpNews said = dump_news(before.dump), news = dump_news(now.dump);
+    if (said.text != news.text)
+        changed.push_back("DumpReason");
+    if (said.next_action != news.next_action)
+        changed.push_back("DumpNextAction");
+    if (before.dump.findings != now.dump.findings)
+        changed.push_back("DumpFindings");
     return changed;
 }
 

@@ -22,6 +22,7 @@ int append_members(sd_bus_message *reply, const PairView &pair);
 const ModuleView *module_at(const System &system, const char *path);
 const PairView *bond_at(const System &system, const char *path);
 const PairView *mirror_at(const System &system, const char *path);
+const Dump *dump_at(const System &system, const char *path);
 const Job *job_at(const System &system, const char *path);
 
 using Changed = std::vector<const char *>; // names of properties
@@ -44,16 +45,18 @@ Changed state_changes(const View &before, const View &now) {
 }
 
 extern const sd_bus_vtable manager_vtable[], module_vtable[], bond_vtable[], mirror_vtable[],
-    job_vtable[];
+    dump_vtable[], job_vtable[];
 
 const std::map<std::string, Method> &manager_methods();
 const std::map<std::string, Method> &module_methods();
 const std::map<std::string, Method> &mirror_methods();
+const std::map<std::string, Method> &dump_methods();
 const std::map<std::string, Method> &job_methods();
 
 Changed manager_changes(const SystemView &before, const SystemView &now);
 Changed module_changes(const ModuleView &before, const ModuleView &now);
 Changed bond_changes(const PairView &before, const PairView &now);
 Changed mirror_changes(const PairView &before, const PairView &now);
+Changed dump_changes(const Dump &before, const Dump &now);
 
 } // namespace ft::bus

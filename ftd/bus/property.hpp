@@ -21,6 +21,14 @@ inline int append(sd_bus_message *reply, std::uint64_t value) {
     return sd_bus_message_append(reply, "t", value);
 }
 
+inline int append(sd_bus_message *reply, double value) {
+    return sd_bus_message_append(reply, "d", value);
+}
+
+inline int append(sd_bus_message *reply, bool value) {
+    return sd_bus_message_append(reply, "b", value ? 1 : 0);
+}
+
 inline int append(sd_bus_message *reply, const std::vector<std::string> &values) {
     int error = sd_bus_message_open_container(reply, 'a', "s");
     for (const std::string &value : values)

@@ -77,6 +77,8 @@ int enumerate(sd_bus *, const char *, void *data, char ***nodes, sd_bus_error *)
         paths.push_back(path_of(names::bond_root, name));
     for (const auto &[name, mirror] : view.mirrors)
         paths.push_back(path_of(names::mirror_root, name));
+    for (const auto &[id, dump] : view.dump.dumps)
+        paths.push_back(path_of(names::dump_root, id));
     for (const auto &[id, job] : view.jobs)
         paths.push_back(path_of(names::job_root, id));
     // The library frees the list and each text with free().
@@ -110,6 +112,8 @@ const std::map<std::string, Method> *methods_of(const char *interface) {
         return &module_methods();
     if (!std::strcmp(interface, names::mirror))
         return &mirror_methods();
+    if (!std::strcmp(interface, names::dump))
+        return &dump_methods();
     if (!std::strcmp(interface, names::job))
         return &job_methods();
     return nullptr;
@@ -150,6 +154,12 @@ const PairView *bond_at(const System &system, const char *path) {
 
 const PairView *mirror_at(const System &system, const char *path) {
     return pair_in(system.view().mirrors, names::mirror_root, path);
+}
+
+const Dump *dump_at(const System &system, const char *path) {
+    const auto &dumps = system.view().dump.dumps;
+    const auto found = dumps.find(name_in(names::dump_root, path));
+    return found == dumps.end() ? nullptr : &found->second;
 }
 
 const Job *job_at(const System &system, const char *path) {
@@ -197,6 +207,7 @@ bool Server::connect() {
     add(names::module_root, names::module, module_vtable, find<module_at>);
     add(names::bond_root, names::bond, bond_vtable, find<bond_at>);
     add(names::mirror_root, names::mirror, mirror_vtable, find<mirror_at>);
+    add(names::dump_root, names::dump, dump_vtable, find<dump_at>);
     add(names::job_root, names::job, job_vtable, find<job_at>);
     check(sd_bus_add_node_enumerator(bus, nullptr, names::root, enumerate, &system_), "objects");
     // Not waited for: at boot the bus may come up only after file systems are
@@ -302,12 +313,13 @@ void Server::published(const SystemView &before, const SystemView &now) {
     differences(before.modules, now.modules, names::module_root, names::module, module_changes);
     differences(before.bonds, now.bonds, names::bond_root, names::bond, bond_changes);
     differences(before.mirrors, now.mirrors, names::mirror_root, names::mirror, mirror_changes);
+    differences(before.dump.dumps, now.dump.dumps, names::dump_root, names::dump, dump_changes);
     differences(before.jobs, now.jobs, names::job_root, names::job,
                 [](const Job &, const Job &) { return Changed{}; });
     for (const EndedJob &ended : now.ended)
         sd_bus_emit_signal(bus_.get(), names::root, names::manager, "JobRemoved", "osss",
                            path_of(names::job_root, ended.job.id).c_str(), ended.job.kind.c_str(),
-                           ended.job.mirror.c_str(), ended.result.c_str());
+                           ended.job.subject.c_str(), ended.result.c_str());
     changed(names::root, names::manager, manager_changes(before, now));
 }
 

@@ -11,11 +11,13 @@ inline constexpr char root[] = "/org/ftstack/ft1";
 inline constexpr char module_root[] = "/org/ftstack/ft1/module";
 inline constexpr char bond_root[] = "/org/ftstack/ft1/bond";
 inline constexpr char mirror_root[] = "/org/ftstack/ft1/mirror";
+inline constexpr char dump_root[] = "/org/ftstack/ft1/dump";
 inline constexpr char job_root[] = "/org/ftstack/ft1/job";
 
 inline constexpr char manager[] = "org.ftstack.ft1.Manager";
 inline constexpr char module[] = "org.ftstack.ft1.Module";
 inline constexpr char bond[] = "org.ftstack.ft1.Bond";
+inline constexpr char dump[] = "org.ftstack.ft1.Dump";
 inline constexpr char job[] = "org.ftstack.ft1.Job";
 inline constexpr char mirror[] = "org.ftstack.ft1.Mirror";
 
@@ -41,6 +43,7 @@ inline constexpr char message_refused[] = "b7f0c6a19e0d4a5f8c2b1d3e4f506172";
 inline constexpr char message_fault[] = "3f1b6a0e5c7d4b7e9a52c8d1e0f3a694";
 inline constexpr char message_given_up[] = "a94c2f7710b84d3f8e6b5d29c3f0e7b1";
 inline constexpr char message_fault_cleared[] = "0d8e5b3c6f2a4e19b7c4f6a8d1e2b305";
+inline constexpr char message_dump[] = "c2a7d0f94e6b4b1f8d35907b1ae6c458";
 inline constexpr char message_state_lost[] = "6b2e9f04d1c84a7a93e5b8f7c0d61a2e";
 
 } // namespace ft::names

@@ -179,7 +179,13 @@ void System::cancel_job(std::uint32_t id, Done done) {
     Job *job = jobs_.find(id);
     if (!job)
         throw refused("it has ended already");
-    const std::string &name = job->mirror;
+    const std::string &name = job->subject;
+    if (job->kind == "SAVE_DUMP")
+        throw refused(fmt::format("this is for who may delete dumps: \"ftctl dump delete {}\" ends "
+                                  "it",
+                                  name));
+    if (job->kind == "RETURN_MEMORY")
+        throw refused("memory that is on its way back cannot be stopped; it ends by itself");
     const KernelPair *pair = facts_.kernel.pair(FT_PAIR_MIRROR, name);
     if (job->kind == "SCRUB") {
         job->cancelled = true;
@@ -222,6 +228,13 @@ void System::cancel_job(std::uint32_t id, Done done) {
             reconcile();
             done(error);
         });
+}
+
+void System::delete_dump(const std::string &id, Done done) {
+    for (const auto &[number, job] : jobs_.all())
+        if (job.kind == "SAVE_DUMP" && job.subject == id)
+            jobs_.find(number)->cancelled = true;
+    dumps_->remove(id, std::move(done));
 }
 
 void System::test_alert() {

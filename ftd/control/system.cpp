@@ -46,6 +46,12 @@ void System::start(Published published) {
             connect();
         scan_soon();
     });
+    dumps_ =
+        std::make_unique<Dumps>(event_, workers_, paths_.root, [this](const DumpStatus &found) {
+            facts_.dump = found;
+            publish();
+        });
+    facts_.dump = dumps_->status();
     load_state();
     scan();
     connect();
@@ -172,6 +178,7 @@ void System::hardware_changed() {
 }
 
 void System::reload() {
+    dumps_->look();
     std::optional<std::string> text;
     try {
         text = config_file::read(paths_.config);
@@ -268,6 +275,9 @@ void System::publish(const std::set<std::string> *only) {
                 previous->second.state != pair.state || previous->second.reason != pair.reason)
                 journal::pair_state(pair);
         }
+    if (const DumpNews news = dump_news(view_.dump);
+        !news.text.empty() && news.text != dump_news(before.dump).text)
+        journal::dump(news);
     for (const auto &[id, module] : view_.modules) {
         const auto previous = before.modules.find(id);
         if (previous == before.modules.end() || previous->second.state != module.state)
@@ -503,6 +513,13 @@ KernelPair System::progress(const std::string &mirror) {
     }
     const KernelPair *pair = counters_.pair(FT_PAIR_MIRROR, mirror);
     return pair ? *pair : KernelPair{};
+}
+
+Progress System::progress(const Job &job) {
+    if (job.kind == "SAVE_DUMP" || job.kind == "RETURN_MEMORY")
+        return dumps_->progress(job);
+    const KernelPair pair = progress(job.subject);
+    return progress_of(job, pair.sync_done, pair.sync_total, boottime());
 }
 
 void System::need_kernel() const {

@@ -18,6 +18,7 @@
 #include <systemd/sd-event.h>
 #include <vector>
 
+#include "ftd/control/dumps.hpp"
 #include "ftd/kernel/devices.hpp"
 #include "ftd/kernel/ft_netlink.hpp"
 #include "ftd/kernel/workers.hpp"
@@ -31,7 +32,8 @@ using Done = std::function<void(std::exception_ptr)>;
 
 struct Paths {
     std::string config;
-    std::string state; // what ftd remembers of faults
+    std::string state;      // what ftd remembers of faults
+    std::string root = "/"; // of all that is known of dumps
 };
 
 class System {
@@ -48,6 +50,7 @@ class System {
     const std::string &config_path() const { return paths_.config; }
     // Resync counters of a mirror as they are now; all 0 if it does not run.
     KernelPair progress(const std::string &mirror);
+    Progress progress(const Job &job);
     // Its counters, in the order of its legs.
     MirrorStatistics statistics(const std::string &mirror) const;
 
@@ -64,6 +67,7 @@ class System {
     void scrub(const std::string &mirror, bool repair, Done done);
     void prefer(const std::string &mirror, const std::string &device, Done done);
     void clear_fault(const std::string &device);
+    void delete_dump(const std::string &id, Done done);
     void cancel_job(std::uint32_t id, Done done);
     void test_alert();
 
@@ -156,6 +160,7 @@ class System {
     Workers workers_;
     std::unique_ptr<Devices> devices_;
     std::unique_ptr<FtNetlink> kernel_;
+    std::unique_ptr<Dumps> dumps_;
     Facts facts_;
     SystemView view_;
     std::map<std::string, std::shared_ptr<PairWork>> work_;

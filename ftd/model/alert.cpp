@@ -52,6 +52,8 @@ std::vector<Alert> list_alerts(const SystemView &view) {
                              "then \"ftctl module online {}\"",
                              fault.device, fault.device.substr(0, fault.device.find('/'))),
                  0});
+    if (const DumpNews news = dump_news(view.dump); !news.text.empty())
+        alerts.push_back({"dump", "warning", news.text, news.next_action, 0});
     return alerts;
 }
 

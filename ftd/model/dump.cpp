@@ -140,12 +140,17 @@ std::string write_region(const MemoryRange &region) {
 Panic parse_log(const std::string &log) {
     constexpr std::string_view panic = "Kernel panic - not syncing: ";
     constexpr std::string_view poisoned = "Memory failure: 0x";
+    constexpr std::string_view version = "Linux version ";
     Panic found;
     std::istringstream lines(log);
     for (std::string line; std::getline(lines, line);) {
         const std::string_view text = line;
         if (const std::size_t at = text.find(panic); at != text.npos && found.message.empty())
             found.message = trimmed(text.substr(at + panic.size()));
+        if (const std::size_t at = text.find(version); at != text.npos && found.kernel.empty()) {
+            const std::string_view rest = text.substr(at + version.size());
+            found.kernel = rest.substr(0, rest.find(' '));
+        }
         if (const std::size_t at = text.find(poisoned); at != text.npos) {
             std::string_view rest = text.substr(at + poisoned.size());
             const auto frame = take_number(rest, 16);
@@ -156,6 +161,23 @@ Panic parse_log(const std::string &log) {
         }
     }
     return found;
+}
+
+std::optional<unsigned> parse_progress(std::string_view line) {
+    const std::size_t bracket = line.find('[');
+    if (!line.starts_with("Copying data") || bracket == line.npos)
+        return std::nullopt;
+    line.remove_prefix(bracket + 1);
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    const auto whole = take_number(line, 10);
+    std::uint64_t tenth = 0;
+    if (line.starts_with('.')) {
+        line.remove_prefix(1);
+        tenth = take_number(line, 10).value_or(0);
+    }
+    if (!whole || *whole > 100 || tenth > 9)
+        return std::nullopt;
+    return static_cast<unsigned>(std::min<std::uint64_t>(*whole * 10 + tenth, 1000));
 }
 
 DumpConfig parse_dump_config(const std::string &text, const std::string &file) {
@@ -314,6 +336,27 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
         found.push_back({false, fmt::format("the system runs from a dump ({})", facts.state),
                          "wait for ftstack-dump.service; \"journalctl -u ftstack-dump\""});
     return found;
+}
+
+DumpNews dump_news(const DumpStatus &status) {
+    const Dump *newest = status.newest();
+    if (status.runs_from_dump()) {
+        const bool saving = !status.work.kind.empty();
+        // Before it is being saved the newest is of an earlier panic.
+        const std::string why =
+            saving && newest && newest->id == status.work.dump ? newest->panic : "";
+        return {fmt::format("the system runs from a dump: its kernel died{}{}",
+                            why.empty() ? "" : ", ", why),
+                saving
+                    ? "nothing yet: its memory comes back by itself; \"ftctl job list\" shows how "
+                      "far it is"
+                    : "nothing yet: ftstack-dump.service saves it; if that has failed, "
+                      "\"journalctl -u ftstack-dump\" says why"};
+    }
+    if (status.state == "RETURNED" && status.work.kind.empty() && newest && !newest->error.empty())
+        return {"after a panic the system was not made ready for the next one: " + newest->error,
+                "\"ftctl dump check\""};
+    return {};
 }
 
 } // namespace ft

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,9 +45,14 @@ std::string write_region(const MemoryRange &region);
 // What the dead kernel's log says.
 struct Panic {
     std::string message;                  // empty: it did not say
+    std::string kernel;                   // its release; likewise
     std::vector<std::uint64_t> bad_pages; // addresses of pages that hardware has poisoned
 };
 Panic parse_log(const std::string &log);
+
+// How much makedumpfile says that it has copied, in tenths of a percent; none: this is
+// not about that.
+std::optional<unsigned> parse_progress(std::string_view line);
 
 // /etc/ftstack/dump.conf
 struct DumpConfig {
@@ -71,6 +77,22 @@ struct Dump {
     std::uint64_t time = 0; // seconds since 1970
     std::uint64_t bytes = 0;
     bool complete = false;
+    std::string panic = {};          // what the dead kernel said
+    std::string kernel = {};         // its release
+    std::string error = {};          // why it was not saved, returned or armed again
+    double save_s = 0, return_s = 0; // how long that took
+    double rearmed_s = 0;            // from the panic on; 0: it was not
+    std::uint64_t returned = 0;      // bytes of memory
+    std::uint64_t cpus = 0;          // that came back
+    bool operator==(const Dump &) const = default;
+};
+
+// What ftstack-dump.service is at, in the words of a Job's kind.
+struct DumpWork {
+    std::string kind; // "SAVE_DUMP", "RETURN_MEMORY"; empty: nothing
+    std::string dump; // its id
+    int pid = 0;      // SIGINT to this group of processes ends the save
+    bool operator==(const DumpWork &) const = default;
 };
 
 // Which are to be deleted so that one more has room: those that are not complete, then
@@ -97,5 +119,24 @@ struct DumpFinding {
     bool operator==(const DumpFinding &) const = default;
 };
 std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &config);
+
+// All that is told of dumps.
+struct DumpStatus {
+    std::string state = "NONE"; // of FT_DUMP_STATES
+    DumpWork work;
+    std::map<std::string, Dump> dumps; // by id
+    std::vector<DumpFinding> findings;
+    bool operator==(const DumpStatus &) const = default;
+
+    // Does this kernel run in the place of one that panicked, whose memory is not back?
+    bool runs_from_dump() const { return state != "NONE" && state != "RETURNED"; }
+    const Dump *newest() const { return dumps.empty() ? nullptr : &dumps.rbegin()->second; }
+};
+// What a person should hear of it; no text: nothing.
+struct DumpNews {
+    std::string text, next_action;
+    bool operator==(const DumpNews &) const = default;
+};
+DumpNews dump_news(const DumpStatus &status);
 
 } // namespace ft

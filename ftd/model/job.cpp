@@ -22,6 +22,18 @@ std::string work_of(const PairView &pair) {
     return pair.state == FT_PAIR_STATE_SYNCING ? "RESYNC" : "";
 }
 
+bool is_dump(const std::string &kind) {
+    return kind == "SAVE_DUMP" || kind == "RETURN_MEMORY";
+}
+
+const char *dump_result(const Job &job, const DumpStatus &status) {
+    const auto dump = status.dumps.find(job.subject);
+    const bool known = dump != status.dumps.end();
+    if (job.kind == "SAVE_DUMP")
+        return known && dump->second.complete ? "done" : job.cancelled ? "cancelled" : "failed";
+    return status.state == "RETURNED" ? "done" : "failed";
+}
+
 } // namespace
 
 Progress progress_of(const Job &job, std::uint64_t done, std::uint64_t total, std::uint64_t now) {
@@ -44,7 +56,13 @@ Jobs::Change Jobs::update(const SystemView &view, const std::map<std::string, st
     Change change;
     std::erase_if(jobs_, [&](const auto &entry) {
         const Job &job = entry.second;
-        const auto mirror = view.mirrors.find(job.mirror);
+        if (is_dump(job.kind)) {
+            if (job.kind == view.dump.work.kind && job.subject == view.dump.work.dump)
+                return false;
+            change.ended.push_back({job, dump_result(job, view.dump)});
+            return true;
+        }
+        const auto mirror = view.mirrors.find(job.subject);
         if (mirror != view.mirrors.end() && work_of(mirror->second) == job.kind)
             return false;
         const bool duplex =
@@ -58,23 +76,27 @@ Jobs::Change Jobs::update(const SystemView &view, const std::map<std::string, st
                                                                      : "failed"});
         return true;
     });
-    for (const auto &[name, pair] : view.mirrors) {
-        const std::string kind = work_of(pair);
-        const bool known = std::any_of(jobs_.begin(), jobs_.end(),
-                                       [&](const auto &job) { return job.second.mirror == name; });
+    const auto begin = [&](const std::string &kind, const std::string &subject,
+                           std::uint64_t since) {
+        const bool known = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto &entry) {
+            return entry.second.subject == subject;
+        });
         if (kind.empty() || known)
-            continue;
+            return;
         Job job;
         job.id = next_++;
         job.kind = kind;
-        job.mirror = name;
-        job.since = pair.since;
-        const auto so_far = done.find(name);
+        job.subject = subject;
+        job.since = since;
+        const auto so_far = done.find(subject);
         job.first_done = so_far == done.end() ? 0 : so_far->second;
         job.first_seen = now;
         jobs_[job.id] = job;
         change.begun.push_back(job.id);
-    }
+    };
+    for (const auto &[name, pair] : view.mirrors)
+        begin(work_of(pair), name, pair.since);
+    begin(view.dump.work.kind, view.dump.work.dump, now);
     return change;
 }
 

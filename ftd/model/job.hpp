@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-// Long work that runs in the kernel, as something with a beginning, a speed and
-// an end: the copying that makes a mirror duplex again, and the comparing of its legs.
+// Long work that others than ftd do, as something with a beginning, a speed and an end:
+// the copying that makes a mirror duplex again, the comparing of its legs, and what
+// follows a panic.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ struct SystemView;
 
 struct Job {
     std::uint32_t id = 0;
-    std::string kind; // "RESYNC", "CLEAN_UP", "SCRUB"
-    std::string mirror;
+    std::string kind;        // "RESYNC", "CLEAN_UP", "SCRUB"; "SAVE_DUMP", "RETURN_MEMORY"
+    std::string subject;     // the mirror's name, or the dump's id
     std::uint64_t since = 0; // CLOCK_BOOTTIME ns, as all times here
     bool cancelled = false;  // a person has asked for its end
     // Where it was when it was seen first: what ftd missed says nothing of speed.
@@ -39,7 +40,7 @@ struct EndedJob {
 
 class Jobs {
   public:
-    // What began and ended since the last view. `done`: bytes, by mirror's name.
+    // What began and ended since the last view. `done`: bytes, by subject.
     struct Change {
         std::vector<std::uint32_t> begun;
         std::vector<EndedJob> ended;

@@ -185,6 +185,7 @@ class Composer {
                 request_simplex(id);
         list_faults();
         compose_system();
+        view_.dump = facts_.dump;
         view_.alerts = list_alerts(view_);
         if (facts_.test_alert)
             view_.alerts.push_back({"test", "warning", "a test: this is what an alert looks like",
@@ -484,6 +485,11 @@ class Composer {
             view_.next_action = "\"ftctl setup\"";
         } else if (!facts_.kernel.loaded) {
             view_.summary = "the kernel modules are not loaded";
+        }
+        const DumpNews news = dump_news(facts_.dump);
+        if (view_.summary.empty()) {
+            view_.summary = news.text;
+            view_.next_action = news.next_action;
         }
     }
 

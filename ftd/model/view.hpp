@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ftd/model/config.hpp"
+#include "ftd/model/dump.hpp"
 #include "ftd/model/inventory.hpp"
 #include "ftd/model/job.hpp"
 #include "ftd/model/kernel_state.hpp"
@@ -96,6 +97,7 @@ struct SystemView {
     std::map<std::string, PairView> bonds, mirrors;
     std::vector<FaultView> faults;
     std::vector<Alert> alerts;
+    DumpStatus dump;
     std::map<std::uint32_t, Job> jobs;
     std::vector<EndedJob> ended; // since the view before this one
     bool operator==(const SystemView &) const = default;
@@ -120,6 +122,7 @@ struct Facts {
     std::map<std::string, PairFindings> findings;       // by the pair's name
     std::map<std::uint32_t, std::uint64_t> module_gone; // since when nothing is below the bridges
     FaultBook faults;
+    DumpStatus dump;
     std::uint64_t test_alert = 0; // since when; 0: none
 };
 

@@ -102,6 +102,12 @@ void fault_cleared(const std::string &device) {
                     device.c_str(), nullptr);
 }
 
+void dump(const DumpNews &news) {
+    sd_journal_send("MESSAGE=%s", news.text.c_str(), "MESSAGE_ID=%s", names::message_dump,
+                    "PRIORITY=%i", LOG_WARNING, "FT_NEXT_ACTION=%s", news.next_action.c_str(),
+                    nullptr);
+}
+
 void state_lost(const std::string &text) {
     sd_journal_send("MESSAGE=%s", text.c_str(), "MESSAGE_ID=%s", names::message_state_lost,
                     "PRIORITY=%i", LOG_ERR, nullptr);

@@ -16,6 +16,7 @@ void refused(const std::string &pair, const std::string &next_action);
 void fault(const std::string &device, const std::string &pair, const Fault &fault);
 void given_up(const std::string &device, const std::string &pair, const Fault &fault);
 void fault_cleared(const std::string &device);
+void dump(const DumpNews &news);
 void state_lost(const std::string &text);
 void error(const std::string &text);
 

@@ -15,7 +15,8 @@ ARGUMENTS = {
     "Resolve": "s 10/1", "Replace": "st 11/1 0", "Scrub": "b false", "Prefer": "s 10/1",
 }
 PATHS = {"Manager": ROOT, "Module": f"{ROOT}/module/11", "Bond": f"{ROOT}/bond/ftb0",
-         "Mirror": f"{ROOT}/mirror/ftm0"}
+         "Mirror": f"{ROOT}/mirror/ftm0", "Dump": f"{ROOT}/dump/_320261121_2d204501"}
+DUMP = "/var/crash/ftstack/20261121-204501"
 
 
 def methods():
@@ -46,6 +47,9 @@ expect(caps == 1 << 12 | 1 << 21, f"capabilities {caps:x} are not NET_ADMIN and 
 expect("NoNewPrivs:\t1" in sh(f"cat /proc/{pid}/status"), "NoNewPrivs is off")
 
 # Nobody reads everything and changes nothing.
+sh(f"mkdir {DUMP}")
+put(f"{DUMP}/info.json", "{}")
+wait_for("ftctl dump list | grep -q 20261121")
 before = {key: value for key, value in status().items()}
 expect(json.loads(sh(f"{NOBODY} ftctl status --json")) == before, "nobody sees something else")
 tried = 0
@@ -56,6 +60,9 @@ for interface, method in methods():
         tried += 1
 expect(tried >= 10, f"only {tried} methods were tried")
 expect(status() == before, "something has changed")
+sh(f"test -d {DUMP}")
+said = call("Dump", "Delete", user="")
+expect(rc(f"test -d {DUMP}") != 0, f"root cannot delete a dump: {said}")
 
 # What a rule of the administrator's allows, and no more.
 put("/etc/polkit-1/rules.d/10-test.rules", """polkit.addRule(function(action, subject) {

@@ -182,4 +182,34 @@ TEST(Dump, CheckSaysWhatIsMissing) {
     EXPECT_TRUE(said(facts, false, "runs from a dump (OPEN)"));
 }
 
+TEST(Dump, ProgressOfMakedumpfile) {
+    EXPECT_EQ(ft::parse_progress("Copying data                  : [ 12.3 %] -  eta: 5s"), 123U);
+    EXPECT_EQ(ft::parse_progress("Copying data : [100.0 %] \\"), 1000U);
+    EXPECT_EQ(ft::parse_progress("Copying data : [ 7 %] /"), 70U);
+    for (const char *other : {"", "Copying data", "Copying data : [", "Copying data : [ x %]",
+                              "Copying data : [101.0 %]", "Copying data : [ 1.99 %]",
+                              "Excluding unnecessary pages : [ 12.3 %] -"})
+        EXPECT_EQ(ft::parse_progress(other), std::nullopt) << other;
+}
+
+TEST(Dump, NewsForAPerson) {
+    ft::DumpStatus status;
+    status.dumps["20260101-000000"] = {.id = "20260101-000000", .error = "an old one"};
+    EXPECT_EQ(ft::dump_news(status), ft::DumpNews{}) << "this kernel was started as usual";
+    status.state = "OPEN";
+    EXPECT_EQ(ft::dump_news(status).text, "the system runs from a dump: its kernel died");
+    EXPECT_NE(ft::dump_news(status).next_action.find("journalctl"), std::string::npos);
+    status.work = {"SAVE_DUMP", "20260102-000000", 7};
+    EXPECT_EQ(ft::dump_news(status).text, "the system runs from a dump: its kernel died");
+    status.dumps["20260102-000000"] = {.id = "20260102-000000", .panic = "BUG"};
+    EXPECT_EQ(ft::dump_news(status).text, "the system runs from a dump: its kernel died, BUG");
+    status.state = "RETURNED";
+    EXPECT_EQ(ft::dump_news(status).text, "") << "it is being armed again";
+    status.work = {};
+    EXPECT_EQ(ft::dump_news(status), ft::DumpNews{});
+    status.dumps["20260102-000000"].error = "no room";
+    EXPECT_NE(ft::dump_news(status).text.find("not made ready for the next one: no room"),
+              std::string::npos);
+}
+
 } // namespace

@@ -77,6 +77,31 @@ TEST(Job, OneWorkFollowsAnother) {
     EXPECT_EQ(jobs.find(change.begun[0])->kind, "RESYNC");
 }
 
+TEST(Job, AfterAPanic) {
+    const auto at = [](const char *kind, bool complete, const char *state) {
+        ft::SystemView view;
+        view.dump.state = state;
+        view.dump.work = {kind, *kind ? "1" : "", 0};
+        view.dump.dumps["1"] = {.id = "1", .complete = complete};
+        return view;
+    };
+    ft::Jobs jobs;
+    auto id = jobs.update(at("SAVE_DUMP", false, "OPEN"), {}, s).begun.at(0);
+    EXPECT_EQ(jobs.find(id)->subject, "1");
+    auto change = jobs.update(at("RETURN_MEMORY", true, "SEALED"), {}, 2 * s);
+    EXPECT_EQ(change.ended.at(0).result, "done");
+    id = change.begun.at(0);
+    EXPECT_EQ(jobs.find(id)->kind, "RETURN_MEMORY");
+    EXPECT_EQ(jobs.update(at("", true, "RETURNED"), {}, s).ended.at(0).result, "done");
+
+    id = jobs.update(at("SAVE_DUMP", false, "OPEN"), {}, s).begun.at(0);
+    EXPECT_EQ(jobs.update(at("RETURN_MEMORY", false, "OPEN"), {}, s).ended.at(0).result, "failed");
+    EXPECT_EQ(jobs.update(at("", false, "QUIESCED"), {}, s).ended.at(0).result, "failed");
+    id = jobs.update(at("SAVE_DUMP", false, "OPEN"), {}, s).begun.at(0);
+    jobs.find(id)->cancelled = true;
+    EXPECT_EQ(jobs.update(at("", false, "OPEN"), {}, s).ended.at(0).result, "cancelled");
+}
+
 TEST(Job, RateAndRemainingTime) {
     ft::Job job;
     job.first_seen = 10 * s;
