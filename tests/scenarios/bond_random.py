@@ -11,6 +11,8 @@ import random
 
 from _bond import *
 
+BESIDE = 40
+
 OPS = int(os.environ.get("OPS", "600"))
 seed = int(os.environ.get("SEED", str(random.randrange(1 << 30))))
 note(f"SEED={seed}")

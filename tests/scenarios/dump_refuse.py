@@ -4,6 +4,8 @@
 """
 from _dump import *  # noqa: F403
 
+BESIDE = 40
+
 BLOCK = 128 << 20
 
 

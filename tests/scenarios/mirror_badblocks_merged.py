@@ -10,6 +10,8 @@ all the reads with it that were merged into it: each is answered by the other le
 """
 from _legs import Legs
 
+BESIDE = 65
+
 BAD, COUNT = 40960, 48                  # sectors of the disks that cannot be read
 FIO = ("fio --name=x --filename=/dev/mapper/ftm0 --direct=1 --bs=4k --verify=pattern "
        "--verify_pattern=%o --verify_fatal=1 --iodepth=32 --iodepth_batch_submit=16 "

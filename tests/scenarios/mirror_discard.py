@@ -6,6 +6,8 @@
 """
 from _mirror import TOOL, Mirror
 
+BESIDE = 35
+
 MIB = 1 << 20
 
 

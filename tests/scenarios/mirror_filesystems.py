@@ -8,6 +8,8 @@ Then each leg alone must hold all that was acknowledged.
 """
 from _legs import Legs
 
+BESIDE = 70
+
 CHECKS = {"ext4": "e2fsck -fn", "xfs": "xfs_repair -n"}
 
 boot(layers=("bench",), size="400M")

@@ -11,6 +11,8 @@ import struct
 
 from _mirror import TOOL, tool
 
+BESIDE = 70
+
 IMAGES = int(os.environ.get("IMAGES", "60"))
 SECTORS = 16 << 11
 BLOCK = 4096

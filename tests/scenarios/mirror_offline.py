@@ -8,6 +8,8 @@ Then the mirror is assembled on what it has made. Bad input is refused by name.
 """
 import json
 
+BESIDE = 35
+
 
 def refused(command, *words):
     """It fails, says these words, and has written nothing."""

@@ -6,6 +6,8 @@
 """
 from _server import Writer, duplex, identical, set_up, until
 
+BESIDE = 100
+
 boot(size="64M", backend="fault")
 set_up()
 writer = Writer()

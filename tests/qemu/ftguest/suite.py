@@ -32,6 +32,14 @@ def _title(path):
     return text.strip().splitlines()[0] if text else None
 
 
+def _beside(path):
+    """What a scenario says of its BESIDE: about how many seconds it takes; 0: nothing."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "BESIDE":
+            return ast.literal_eval(node.value)
+    return 0
+
+
 def _name(path):
     path = path.resolve()
     return str(path.relative_to(REPO)) if path.is_relative_to(REPO) else str(path)
@@ -56,7 +64,7 @@ def _payload(options):
 
 
 def _run(path, options):
-    """Run one; returns (passed, seconds, what it printed, where its traces are)."""
+    """Run one; returns (path, passed, seconds, what it printed, where its traces are)."""
     folder = Path(tempfile.mkdtemp(prefix="ftguest-", dir="/tmp"))
     began = time.monotonic()
     command = [sys.executable, "-m", "ftguest.run", str(path.resolve()), str(folder),
@@ -89,7 +97,23 @@ def _run(path, options):
         said = f"{said or ''}kept: {folder}\n"
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    return process.returncode == 0, seconds, said or "", traces
+    return path, process.returncode == 0, seconds, said or "", traces
+
+
+def _run_all(files, together, options):
+    """Run them, so many at a time; returns how many have failed."""
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(together) as pool:
+        for work in concurrent.futures.as_completed(
+                {pool.submit(_run, path, options) for path in files}):
+            path, passed, seconds, said, traces = work.result()
+            failed += not passed
+            print(f"{'ok  ' if passed else 'FAIL'} {seconds:6.1f} s  {_name(path)}", flush=True)
+            if not passed or (said and options.keep):
+                print("".join(f"    {line}\n" for line in said.strip().splitlines()), end="")
+            if not passed:
+                print(f"    traces: {traces}", flush=True)
+    return failed
 
 
 def main():
@@ -117,17 +141,16 @@ def main():
         for path in files:
             print(f"{_name(path)}: {_title(path)}")
         return
+    debug = options.kernel == "debug"
     options.payload = _payload(options)
+    # Those that another guest beside them does not trouble come first, the longest of them
+    # first; not where they are watched, or slow as it is.
+    beside = [] if debug or options.verbose or options.show else \
+        sorted(filter(_beside, files), key=_beside, reverse=True)
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(max(1, options.j)) as pool:
-        for path, work in [(path, pool.submit(_run, path, options)) for path in files]:
-            passed, seconds, said, traces = work.result()
-            failed += not passed
-            print(f"{'ok  ' if passed else 'FAIL'} {seconds:6.1f} s  {_name(path)}", flush=True)
-            if not passed or (said and options.keep):
-                print("".join(f"    {line}\n" for line in said.strip().splitlines()), end="")
-            if not passed:
-                print(f"    traces: {traces}", flush=True)
+    for group, together in ((beside, max(2, options.j)),
+                            ([file for file in files if file not in beside], max(1, options.j))):
+        failed += _run_all(group, together, options)
     print(f"{len(files) - failed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
