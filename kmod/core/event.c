@@ -33,7 +33,25 @@ static bool ft_event_closed;
 static struct workqueue_struct *ft_event_wq;
 
 static void ft_event_work_fn(struct work_struct *work);
-static DECLARE_WORK(ft_event_work, ft_event_work_fn);
+static DECLARE_DELAYED_WORK(ft_event_work, ft_event_work_fn);
+
+/*
+ * Who isolates a module is not held up by those who hear of it: what follows
+ * from the changes of all its pairs waits for the next tick.
+ */
+static bool ft_event_held;
+
+static void ft_event_queue(void)
+{
+	queue_delayed_work(ft_event_wq, &ft_event_work,
+			   READ_ONCE(ft_event_held) ? 1 : 0);
+}
+
+void ft_event_hold(bool hold)
+{
+	lockdep_assert_held(&ft_mutex);
+	WRITE_ONCE(ft_event_held, hold);
+}
 
 static void ft_event_add(enum ft_cmd cmd, u64 when,
 			 const struct ft_module *module, struct ft_pair *pair)
@@ -56,7 +74,7 @@ static void ft_event_add(enum ft_cmd cmd, u64 when,
 	if (!event || !event->skb) {
 		kfree(event);
 		ft_event_lost = true;
-		queue_work(ft_event_wq, &ft_event_work);
+		ft_event_queue();
 		return;
 	}
 
@@ -80,7 +98,7 @@ static void ft_event_add(enum ft_cmd cmd, u64 when,
 			 ft_reason_name(module->reason));
 	}
 	list_add_tail(&event->list, &ft_events);
-	queue_work(ft_event_wq, &ft_event_work);
+	ft_event_queue();
 }
 
 void ft_event_module(enum ft_cmd cmd, const struct ft_module *module)
@@ -122,6 +140,7 @@ static void ft_event_work_fn(struct work_struct *work)
 	u64 when;
 
 	noio = ft_lock();
+	ft_members_isolated();
 	list_for_each_entry(pair, &ft_pairs, list) {
 		/* Before report() looks: a change after that asks again. */
 		when = atomic64_xchg(&pair->changed, 0);
@@ -147,7 +166,7 @@ void ft_pair_changed(struct ft_pair *pair)
 {
 	/* 0 means no change to tell; the first of several says when. */
 	atomic64_cmpxchg(&pair->changed, 0, ktime_get_boottime_ns());
-	queue_work(ft_event_wq, &ft_event_work);
+	ft_event_queue();
 }
 EXPORT_SYMBOL_GPL(ft_pair_changed);
 
@@ -166,7 +185,7 @@ void ft_event_close(void)
 
 	ft_event_closed = true;
 	ft_unlock(noio);
-	cancel_work_sync(&ft_event_work);
+	cancel_delayed_work_sync(&ft_event_work);
 }
 
 void ft_event_exit(void)

@@ -58,7 +58,11 @@ struct ft_pair_report {
  *		device_lock of the device held; must not wait for I/O to, or
  *		replies from, that device. After the last of the pairs ft_core
  *		waits for an RCU grace period: a data path that finds its
- *		member under rcu_read_lock() is done with it then.
+ *		member under rcu_read_lock() is done with it then. Nobody else
+ *		is to be woken: a pair that is cut first would only keep the
+ *		CPU from those that are still to be.
+ * @isolated:	after that grace period, once or more: wake who records the
+ *		loss, print. Process context, must not wait. May be NULL.
  * @join:	the member's module may be used again. What follows is the
  *		pair's affair: a bond's port is eligible again, a mirror's leg
  *		waits to be joined by user space. May be NULL.
@@ -67,6 +71,7 @@ struct ft_pair_ops {
 	void (*report)(struct ft_pair *pair, struct ft_pair_report *r);
 	void (*isolate)(struct ft_pair *pair, unsigned int member,
 			enum ft_reason reason);
+	void (*isolated)(struct ft_pair *pair, unsigned int member);
 	void (*join)(struct ft_pair *pair, unsigned int member);
 };
 

@@ -74,6 +74,32 @@ static const enum ft_pair_type ft_isolate_order[] = {
 	FT_PAIR_BOND, FT_PAIR_MIRROR,
 };
 
+/* Members were cut off, and ops->isolated() is owed. Under ft_mutex. */
+static bool ft_untold;
+
+/* Members were cut off: what follows, now that nobody sends to them any more. */
+void ft_members_isolated(void)
+{
+	struct ft_pair *pair;
+	unsigned int i;
+
+	lockdep_assert_held(&ft_mutex);
+	if (!ft_untold)
+		return;
+	ft_untold = false;
+	list_for_each_entry(pair, &ft_pairs, list)
+		for (i = 0; i < FT_MEMBERS; i++)
+			if (pair->ops->isolated)
+				pair->ops->isolated(pair, i);
+}
+
+/* Once for all members that were cut: who still sends found them before. */
+static void ft_cut_done(void)
+{
+	synchronize_rcu_expedited();
+	ft_untold = true;
+}
+
 static unsigned int ft_isolate_members(const struct ft_module *module)
 {
 	struct ft_pair *pair;
@@ -91,9 +117,8 @@ static unsigned int ft_isolate_members(const struct ft_module *module)
 			}
 		}
 	}
-	/* Once for all of them: who still sends found the member before. */
 	if (cut)
-		synchronize_rcu_expedited();
+		ft_cut_done();
 	return cut;
 }
 
@@ -114,10 +139,13 @@ void ft_module_isolate(struct ft_module *module, enum ft_reason reason)
 		return;
 	/* ft_pair_set_member() takes the same lock: no member slips in later */
 	ft_module_set(module, FT_MODULE_STATE_OFFLINE, reason);
+	/* The work that tells of it also wakes those who record it. */
+	ft_event_hold(true);
 	cut = ft_isolate_members(module);
 	pr_info("module %u isolated (%s), %u members cut off\n", module->id,
 		ft_reason_name(reason), cut);
 	ft_event_module(FT_CMD_NEW_MODULE, module);
+	ft_event_hold(false);
 }
 
 void ft_module_join(struct ft_module *module)
@@ -290,8 +318,10 @@ void ft_device_lost(struct device *dev)
 			cut++;
 		}
 	}
-	if (cut)
-		synchronize_rcu_expedited();
+	if (cut) {
+		ft_cut_done();
+		ft_members_isolated();
+	}
 }
 
 /*
@@ -313,8 +343,10 @@ void ft_below_lost(struct device *bridge)
 			cut++;
 		}
 	}
-	if (cut)
-		synchronize_rcu_expedited();
+	if (cut) {
+		ft_cut_done();
+		ft_members_isolated();
+	}
 }
 
 int ft_pair_register(struct ft_pair *pair)

@@ -57,6 +57,7 @@ int ft_module_define(u32 id, const struct ft_bridge *bridge,
 int ft_module_forget(struct ft_module *module, struct netlink_ext_ack *extack);
 bool ft_module_has(const struct ft_module *module,
 		   const struct ft_bridge *bridge);
+void ft_members_isolated(void);
 void ft_module_isolate(struct ft_module *module, enum ft_reason reason);
 void ft_module_join(struct ft_module *module);
 void ft_device_lost(struct device *dev);
@@ -92,6 +93,7 @@ void ft_event_pair(enum ft_cmd cmd, struct ft_pair *pair, u64 when);
 u64 ft_event_last(void);
 int ft_event_init(void);
 void ft_event_close(void);
+void ft_event_hold(bool hold);
 void ft_event_exit(void);
 
 /* netlink.c */

@@ -99,19 +99,13 @@ void ftm_fail(struct ftm *m, enum ft_reason reason)
 	queue_work(m->wq, &m->reaper);
 }
 
-/*
- * Leg @l is lost: nothing is sent to it from here on, and nothing is
- * acknowledged before the survivor has recorded it. Any context; what waits for
- * the leg is released by the worker.
- *
- * The last good leg is not given up for an error or for being late; if it is
- * gone, the mirror fails. Returns whether the leg is (now) out.
- */
-bool ftm_leg_lost(struct ftm *m, unsigned int l, enum ft_reason reason)
+/* As ftm_leg_lost(), without what follows: leg_tell() has to be called. */
+static bool leg_cut(struct ftm *m, unsigned int l, enum ft_reason reason)
 {
 	struct ftm_leg *leg = &m->leg[l], *other = &m->leg[!l];
 	bool gone = reason == FT_REASON_REMOVED || reason == FT_REASON_ISOLATED;
 	unsigned long irq;
+	bool out = true;
 	u32 flags;
 
 	spin_lock_irqsave(&m->lock, irq);
@@ -122,20 +116,20 @@ bool ftm_leg_lost(struct ftm *m, unsigned int l, enum ft_reason reason)
 		/* It was out already; now the device is gone as well. */
 		if (gone && leg->attached)
 			ftm_leg_state(leg, lost_state(reason), reason);
-		spin_unlock_irqrestore(&m->lock, irq);
-		return true;
+		goto unlock;
 	}
 	if ((flags & FTM_SYNC(l)) && !(flags & FTM_SYNC(!l))) {
 		if (!gone) {
-			spin_unlock_irqrestore(&m->lock, irq);
-			return false;
+			out = false;
+			goto unlock;
 		}
 		ftm_leg_state(leg, lost_state(reason), reason);
 		if (flags & FTM_USE(!l))	/* an inconsistent target remains */
 			ftm_leg_state(other, FT_MEMBER_STATE_FAULTY,
 				      FT_REASON_INCONSISTENT);
 		fail_locked(m, reason);
-		goto out;
+		leg->untold = true;
+		goto unlock;
 	}
 
 	flags &= ~(FTM_USE(l) | FTM_SYNC(l));
@@ -153,14 +147,50 @@ bool ftm_leg_lost(struct ftm *m, unsigned int l, enum ft_reason reason)
 	set_bit(FTM_TODO_LOST + l, &m->todo);
 	ftm_leg_state(leg, lost_state(reason), reason);
 	ftm_note_state(m);
-	DMWARN("%s: leg %u (%s) lost: %s", m->pair.name, l, leg->name,
-	       ft_reason_name(reason));
-out:
+	leg->untold = true;
+unlock:
 	spin_unlock_irqrestore(&m->lock, irq);
+	return out;
+}
+
+/* Leg @l was cut off: wakes who records that and releases what waits for it. */
+static void leg_tell(struct ftm *m, unsigned int l)
+{
+	struct ftm_leg *leg = &m->leg[l];
+	char name[sizeof(leg->name)];
+	enum ft_reason reason;
+	unsigned long irq;
+	bool untold;
+
+	spin_lock_irqsave(&m->lock, irq);
+	untold = leg->untold;
+	leg->untold = false;
+	reason = leg->reason;
+	strscpy(name, leg->name, sizeof(name));
+	spin_unlock_irqrestore(&m->lock, irq);
+	if (!untold)
+		return;
 	wake_up_all(&m->wait);
 	ftm_changed(m);
 	queue_work(m->wq, &m->reaper);
-	return true;
+	DMWARN("%s: leg %u (%s) lost: %s", m->pair.name, l, name,
+	       ft_reason_name(reason));
+}
+
+/*
+ * Leg @l is lost: nothing is sent to it from here on, and nothing is
+ * acknowledged before the survivor has recorded it. Any context; what waits for
+ * the leg is released by the worker.
+ *
+ * The last good leg is not given up for an error or for being late; if it is
+ * gone, the mirror fails. Returns whether the leg is (now) out.
+ */
+bool ftm_leg_lost(struct ftm *m, unsigned int l, enum ft_reason reason)
+{
+	bool out = leg_cut(m, l, reason);
+
+	leg_tell(m, l);
+	return out;
 }
 
 /* A write failed on leg @l. Any context. */
@@ -291,11 +321,17 @@ static void report(struct ft_pair *pair, struct ft_pair_report *r)
 
 static void isolate(struct ft_pair *pair, unsigned int member, enum ft_reason reason)
 {
-	ftm_leg_lost(container_of(pair, struct ftm, pair), member, reason);
+	leg_cut(container_of(pair, struct ftm, pair), member, reason);
+}
+
+static void isolated(struct ft_pair *pair, unsigned int member)
+{
+	leg_tell(container_of(pair, struct ftm, pair), member);
 }
 
 /* A leg comes back by a message, when user space has found it again. */
 const struct ft_pair_ops ftm_pair_ops = {
 	.report = report,
 	.isolate = isolate,
+	.isolated = isolated,
 };

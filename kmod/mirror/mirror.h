@@ -171,6 +171,7 @@ struct ftm_leg {
 	u64 since;
 	bool attached;			/* there is a device to give back */
 	bool cut;			/* ... that may not be used any more */
+	bool untold;			/* leg_tell() is owed */
 };
 
 /* What a copy has to do with one of the legs. */
