@@ -58,6 +58,7 @@ def spent(pid):
 
 boot(modules=(), cold=True, mem=2048, icount=True, extra=tuple(devices()))
 load()
+sh("udevadm settle -t 300", 600)  # 256 devices take a while
 sh("systemctl start ftd")
 results = Results("control")
 sh("ftctl setup --yes", 600)
@@ -134,7 +135,8 @@ if wanted("control.isolate"):
     for _ in range(ROUNDS + 1):
         busy = start(LOAD)
         sh("sleep 0.5", 600)
-        said = sh("ftnl isolate 21 /dev/mapper/ftm* && ftnl pairs", 600)
+        # ftd's niceness
+        said = sh("nice -n -20 ftnl isolate 21 /dev/mapper/ftm* && ftnl pairs", 600)
         busy.kill()
         busy.wait(check=False)
         calls.append(int(re.search(r"took (\d+) us", said)[1]) / 1000)
