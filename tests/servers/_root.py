@@ -2,6 +2,8 @@
 from ftguest import server
 from ftguest.verbs import *  # noqa: F403
 
+from _packages import duplex  # noqa: F401
+
 CONFIG = """\
 [[module]]
 id = 10
@@ -20,21 +22,16 @@ degraded_wait_s = 4
 folder = None
 
 
-def start_up(cmdline="", **options):
+def start_up(cmdline="", initramfs="initramfs-tools", **options):
     """Boots from the mirror."""
     global folder
-    folder = folder or server.on_mirror(CONFIG)
+    folder = folder or server.on_mirror(CONFIG, initramfs)
     boot(installed=folder, size=server.IMAGE, cmdline=f"root=/dev/mapper/ftm0 ro {cmdline}", **options)
 
 
 def root():
     """What is mounted as /."""
     return sh("findmnt -no SOURCE /").strip()
-
-
-def duplex(timeout=300):
-    """Wait for ftd, and until everything is."""
-    wait_for("ftctl wait --duplex --timeout 5", timeout)
 
 
 def keep(text):
@@ -44,3 +41,9 @@ def keep(text):
 
 def kept():
     return sh("cat /root/kept").strip()
+
+
+def take_kernel(folder, version, system=""):
+    """What the boot loader would load of the system that is mounted there."""
+    (folder / "vmlinuz").write_bytes(get(f"{system}/boot/vmlinuz-{version}"))
+    (folder / "initrd").write_bytes(get(f"{system}/boot/initrd.img-{version}"))
