@@ -2,11 +2,13 @@
 // What would keep the server from being fault tolerant when it matters: at the
 // next boot, with the next kernel, when nobody is told.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -256,7 +258,33 @@ class Doctor {
                     "install ftstack's initramfs hook, then \"update-initramfs -u -k all\"");
             else
                 initramfs(name);
+            boot_partitions();
         }
+    }
+
+    // What the firmware boots from. Only root can look into it.
+    void boot_partitions() {
+        if (root_ != "/" || ::geteuid() != 0)
+            return;
+        const std::string program = "/usr/lib/ftstack/boot-copy";
+        FILE *said = ::popen((program + " --check").c_str(), "r");
+        std::vector<std::string> findings;
+        std::array<char, 512> line;
+        while (said && std::fgets(line.data(), line.size(), said)) {
+            findings.emplace_back(line.data());
+            findings.back().erase(findings.back().find_last_not_of('\n') + 1);
+        }
+        const int status = said ? ::pclose(said) : -1;
+        for (const std::string &finding : findings)
+            warn(finding, "\"" + program + "\" brings all boot partitions in step with /boot");
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
+            warn("no module has a boot partition: the firmware knows no mirrors",
+                 "\"ftctl setup --root\" shows how one is made; or see that the server boots "
+                 "from the network");
+        else if (findings.empty() && status == 0)
+            good("the boot partition of each module is in step with /boot");
+        else if (findings.empty())
+            warn("the boot partitions could not be looked at", program + " --check");
     }
 
     // It has a copy of the configuration.

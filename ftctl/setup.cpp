@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <cctype>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -47,30 +49,58 @@ void draw(const json &proposal, const Style &style) {
     fmt::print("{}{}\n", proposal["pairs"].empty() ? "" : "\n", note);
 }
 
-// From blank disks to a server that boots from their mirror.
+// The device in a place.
+std::string device_at(const json &proposal, const std::string &place) {
+    for (const json &module : proposal["modules"])
+        for (const json &device : module["devices"])
+            if (device["path"] == place)
+                return "/dev/" + device["name"].get<std::string>();
+    return {};
+}
+
+// From blank disks to a server that boots from their mirror. Lines that are indented
+// furthest are for a shell.
 void root_steps(const json &proposal, const Style &style, int &exit) {
-    for (const json &pair : proposal["pairs"]) {
-        if (pair["type"] != "mirror")
-            continue;
-        const std::string device = "/dev/mapper/" + pair["name"].get<std::string>();
-        fmt::print("\n{}\n", style.strong("Root on " + device));
-        fmt::print(
-            "  1  ftctl setup && ftctl wait --duplex\n"
-            "  2  mkfs.ext4 {0} && mount {0} /mnt\n"
-            "  3  cp -ax /. /mnt/                      this system; or debootstrap a new one\n"
-            "  4  in /mnt/etc/fstab: {0} / ext4 errors=remount-ro 0 1\n"
-            "  5  for d in dev proc sys; do mount --rbind /$d /mnt/$d; done\n"
-            "     chroot /mnt update-initramfs -u\n"
-            "  6  the boot loader's command line: root={0}\n"
-            "     /boot and the EFI partition lie outside of the mirror, one of each for\n"
-            "     each module: docs/install.md\n"
-            "  7  reboot\n",
-            device);
+    std::vector<json> mirrors;
+    for (const json &pair : proposal["pairs"])
+        if (pair["type"] == "mirror")
+            mirrors.push_back(pair);
+    if (mirrors.empty()) {
+        fmt::print("\nno mirror can be made of these disks; a disk in use moves onto one as "
+                   "docs/install.md says\n");
+        exit = exit_not_duplex;
         return;
     }
-    fmt::print("\nno mirror can be made of these disks; a disk in use moves onto one as "
-               "docs/install.md says\n");
-    exit = exit_not_duplex;
+    const std::string name = mirrors[0]["name"], device = "/dev/mapper/" + name;
+    fmt::print("\n{}\n"
+               "  1  The firmware knows no mirrors. A small disk of each module gets a partition\n"
+               "     for it, which from then on follows /boot by itself\n",
+               style.strong("Root on " + device));
+    for (std::size_t i = 0; i < 2; i++) {
+        const std::string place = mirrors[0]["members"][i];
+        const std::string module = place.substr(0, place.find('/'));
+        const std::string disk = mirrors.size() > 1
+                                     ? device_at(proposal, mirrors.back()["members"][i])
+                                     : "/dev/DISK" + module;
+        const char *p = std::isdigit(static_cast<unsigned char>(disk.back())) ? "p" : "";
+        fmt::print("         echo 'type=U, name=FTBOOT{0}' | sfdisk --quiet --label gpt {1}\n"
+                   "         udevadm settle && mkfs.vfat {1}{2}1\n",
+                   module, disk, p);
+    }
+    fmt::print("  2  The mirror\n"
+               "         ftctl setup --yes && ftctl wait --duplex\n"
+               "  3  This system onto it, or a new one with debootstrap\n"
+               "         mkfs.ext4 -q {0} && mount {0} /mnt\n"
+               "         cp -ax /. /mnt/\n"
+               "         sed -i '\\,^[^#].*[[:space:]]/[[:space:]],d' /mnt/etc/fstab\n"
+               "         echo '{0} / ext4 errors=remount-ro 0 1' >>/mnt/etc/fstab\n"
+               "  4  Its initramfs; with its kernel it is copied to what step 1 has made\n"
+               "         for d in dev proc sys run; do mount --rbind /$d /mnt/$d; done\n"
+               "         chroot /mnt update-initramfs -u\n"
+               "         chroot /mnt /usr/lib/ftstack/boot-copy --check\n"
+               "  5  systemctl reboot\n"
+               "docs/install.md has more on each, and how a disk in use moves onto a mirror\n",
+               device);
 }
 
 bool agreed() {

@@ -129,6 +129,20 @@ std::string holder_of(const std::string &syspath, const std::string &name,
     return {};
 }
 
+// boot-copy keeps a partition of this name in step with /boot.
+bool boots(const std::string &syspath, const std::string &name) {
+    std::error_code error;
+    for (const fs::directory_entry &entry : fs::directory_iterator(syspath, error)) {
+        if (!entry.path().filename().string().starts_with(name))
+            continue;
+        std::ifstream uevent(entry.path() / "uevent");
+        for (std::string line; std::getline(uevent, line);)
+            if (line.starts_with("PARTNAME=FTBOOT"))
+                return true;
+    }
+    return false;
+}
+
 // The devices that the links in a folder of /sys lead to.
 template <typename Visit>
 void each_device(const char *folder, Visit visit) {
@@ -275,6 +289,7 @@ Inventory Devices::inventory() {
                 return;
             disk.size = bytes_of(path);
             disk.holder = holder_of(path, name, mounted);
+            disk.boots = boots(path, name);
             result.disks.push_back(disk);
         });
     initialized_ = std::move(known);

@@ -35,6 +35,7 @@ struct Disk {
     std::uint64_t size = 0;     // bytes
     std::uint64_t instance = 0; // as above
     std::string holder;         // device-mapper or md device above, a mount point; empty: none
+    bool boots = false;         // has the partition that the firmware boots from
 };
 
 struct Inventory {

@@ -176,6 +176,8 @@ class Proposer {
             return {};
         if (!disk.holder.empty())
             return fmt::format("is in use by {}", disk.holder);
+        if (disk.boots)
+            return "has the partition that its module boots from";
         if (disk.size < smallest_mirror)
             return fmt::format("is smaller than {} MiB", smallest_mirror >> 20);
         return {};

@@ -76,6 +76,12 @@ TEST(Proposal, DevicesThatCannotBePairedSayWhy) {
     EXPECT_EQ(device(propose(inventory), "10/1").reason, "is smaller than 16 MiB");
 
     inventory = test::server();
+    inventory.disks[0].boots = true;
+    proposal = propose(inventory);
+    EXPECT_EQ(device(proposal, "10/1").reason, "has the partition that its module boots from");
+    EXPECT_TRUE(proposal.config.mirrors.empty());
+
+    inventory = test::server();
     inventory.disks[1].chain[1] = "0000:02:00.2";
     proposal = propose(inventory);
     EXPECT_TRUE(

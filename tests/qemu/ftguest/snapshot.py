@@ -19,15 +19,18 @@ def blank_system_disk(path):
 
 class Installed:
     """A guest that boots the ordinary way, from disks that Debian was installed on: `folder`
-    holds its vmlinuz, initrd and maybe system.img, the system disk."""
+    holds its vmlinuz, initrd and maybe system.img, the system disk. Without a kernel there its
+    firmware boots it, from what it finds on its disks."""
 
     def __init__(self, folder, mem=1024, smp=2, cmdline="", extra=()):
         self.folder = Path(folder)
         self.machine = [*accel.options(layers.Kernel(), False), "-smp", str(smp),
                         "-m", str(mem), *extra]
         words = COMMAND_LINE.replace(" rdinit=/init", "")
-        self.boot = ["-kernel", self.folder / "vmlinuz", "-initrd", self.folder / "initrd",
-                     "-append", f"{words} {cmdline}".strip()]
+        self.boot = ["-bios", "/usr/share/ovmf/OVMF.fd"]
+        if (self.folder / "vmlinuz").exists():
+            self.boot = ["-kernel", self.folder / "vmlinuz", "-initrd", self.folder / "initrd",
+                         "-append", f"{words} {cmdline}".strip()]
 
     def blank_system_disk(self, path):
         """The system disk as it is at first."""
