@@ -21,6 +21,8 @@ int run(const std::vector<std::string> &words,
         const std::function<void(std::string_view)> &said = nullptr);
 void need_root();
 
+// When it has panicked of late, the panic that has started this kernel with them.
+std::vector<std::uint64_t> panics(const ft::DumpConfig &config);
 // Loads the crash kernel into the region there is now.
 void load(const ft::DumpConfig &config);
 

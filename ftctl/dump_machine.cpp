@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -60,6 +61,16 @@ void need_root() {
         throw Denied("dumps, and what they are of, are root's alone; try as root");
 }
 
+std::vector<std::uint64_t> panics(const ft::DumpConfig &config) {
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    auto found = ft::recent_panics(first_line("/proc/cmdline"), now, config);
+    timespec up{};
+    ::clock_gettime(CLOCK_BOOTTIME, &up);
+    if (state() != "NONE")
+        found.push_back(now - static_cast<std::uint64_t>(up.tv_sec));
+    return found;
+}
+
 void load(const ft::DumpConfig &config) {
     const ft::MemoryMap map = ft::parse_iomem(contents("/proc/iomem"));
     if (!map.crash)
@@ -75,8 +86,8 @@ void load(const ft::DumpConfig &config) {
         throw Denied(fmt::format("this machine's memory has {} parts, and ft_dump is told of {} at "
                                  "most",
                                  ranges.size(), FT_DUMP_RANGES_MAX));
-    const std::string line = ft::crash_command_line(first_line("/proc/cmdline"),
-                                                    ft::write_ranges(ranges), config.options);
+    const std::string line = ft::crash_command_line(
+        first_line("/proc/cmdline"), ft::write_ranges(ranges), config.options, panics(config));
     if (run({"kexec", "-p", "-s", image, "--initrd=" + ramdisk.string(),
              "--command-line=" + line}) != 0)
         throw Denied("the crash kernel could not be loaded: kexec's message is above");

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <fcntl.h>
 #include <fstream>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -16,6 +17,7 @@
 
 #include "ftctl/client.hpp"
 #include "ftctl/dump.hpp"
+#include "ftd/common/handle.hpp"
 
 namespace ftctl::dump {
 
@@ -41,6 +43,12 @@ std::uint64_t memory_mib() {
     return static_cast<std::uint64_t>(info.totalram) * info.mem_unit >> 20;
 }
 
+// Says whether what was written to a file is on its disk.
+bool durable(const fs::path &path) {
+    const ft::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return fd && ::fsync(fd.get()) == 0;
+}
+
 // Written whole or not at all.
 void write_info(const fs::path &folder, const ordered_json &info) {
     const fs::path draft = folder / ".info.json";
@@ -48,10 +56,11 @@ void write_info(const fs::path &folder, const ordered_json &info) {
         std::ofstream file(draft);
         file << info.dump(2) << '\n';
         file.flush();
-        if (!file)
+        if (!file || !durable(draft))
             throw Denied(fmt::format("{} cannot be written", (folder / "info.json").string()));
     }
     fs::rename(draft, folder / "info.json");
+    durable(folder);
 }
 
 struct Blocks {
@@ -166,7 +175,8 @@ bool save_dump(const ft::DumpConfig &config, const fs::path &folder, ordered_jso
     const auto old = fs::file_size("/proc/vmcore", unknown);
     Copying copying(unknown ? 0 : old);
     if (run({"makedumpfile", "-l", "-d", "31", "--message-level", "5", "/proc/vmcore", file},
-            [&](std::string_view text) { copying.heard(text); }) != 0) {
+            [&](std::string_view text) { copying.heard(text); }) != 0 ||
+        !durable(file)) {
         std::error_code error;
         fs::remove(file, error);
         say(fmt::format("the dump could not be saved in {}; \"ftctl dump check\" says whether "
@@ -176,7 +186,6 @@ bool save_dump(const ft::DumpConfig &config, const fs::path &folder, ordered_jso
     }
     info["bytes"] = fs::file_size(file);
     info["save_s"] = uptime() - began;
-    ::sync();
     write_info(folder, info);
     say(fmt::format("saved {} MiB in {:.1f} s", fs::file_size(file) >> 20, uptime() - began));
     return true;
@@ -214,9 +223,8 @@ int save(const ft::DumpConfig &config) {
         throw Denied("there is no dump to be saved: this kernel was not started by a panic of one "
                      "that ftstack had armed");
     const ft::MemoryMap map = ft::parse_iomem(contents("/proc/iomem"));
-    const std::vector<ft::Dump> before = list(config);
     const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-    for (const std::string &id : ft::expendable(before, config)) {
+    for (const std::string &id : ft::expendable(list(config), config)) {
         say("deletes dump " + id + ", to make room");
         fs::remove_all(fs::path(config.path) / id);
     }
@@ -251,11 +259,11 @@ int save(const ft::DumpConfig &config) {
         tell(ft::DumpWork{"RETURN_MEMORY", folder.filename(), 0});
         return_memory(config, map, info);
         note();
-        if (ft::too_often(before, now, config))
+        step("rearm", "1");
+        if (const auto times = panics(config); ft::too_often(times, config))
             throw Denied(fmt::format("{} panics within {} s: not armed again, the next one goes "
                                      "through the firmware; \"ftctl dump load\" arms",
-                                     before.size() + 1, config.within_s));
-        step("rearm", "1");
+                                     times.size(), config.within_s));
         load(config);
         info["rearmed_s"] = uptime();
         say(fmt::format("armed again {:.1f} s after the panic", uptime()));

@@ -15,6 +15,8 @@ namespace ft {
 namespace {
 
 constexpr std::uint64_t mib = 1 << 20, page = 4096, low = mib, four_gib = 1ULL << 32;
+constexpr std::string_view panics_word = "ftstack.panics=";
+constexpr unsigned panics_max = 20; // a command line has room for no more
 
 std::uint64_t up(std::uint64_t value, std::uint64_t to) {
     return (value + to - 1) / to * to;
@@ -224,7 +226,7 @@ DumpConfig parse_dump_config(const std::string &text, const std::string &file) {
         else if (key == "keep_mib")
             config.keep_mib = size(0, 1ULL << 40);
         else if (key == "panics")
-            config.panics = static_cast<unsigned>(size(1, 1000));
+            config.panics = static_cast<unsigned>(size(1, panics_max));
         else if (key == "within_s")
             config.within_s = static_cast<unsigned>(size(1, 1000000));
         else
@@ -235,14 +237,37 @@ DumpConfig parse_dump_config(const std::string &text, const std::string &file) {
     return config;
 }
 
+std::vector<std::uint64_t> recent_panics(const std::string &running, std::uint64_t now,
+                                         const DumpConfig &config) {
+    std::istringstream words(running);
+    std::vector<std::uint64_t> found;
+    for (std::string word; words >> word;) {
+        std::string_view rest = word;
+        if (!rest.starts_with(panics_word))
+            continue;
+        rest.remove_prefix(panics_word.size());
+        while (const auto time = take_number(rest, 10)) {
+            if (*time <= now && now - *time < config.within_s)
+                found.push_back(*time);
+            rest.remove_prefix(rest.starts_with(",") ? 1 : 0);
+        }
+    }
+    return found;
+}
+
+bool too_often(const std::vector<std::uint64_t> &panics, const DumpConfig &config) {
+    return panics.size() > config.panics;
+}
+
 std::string crash_command_line(const std::string &running, const std::string &ranges,
-                               const std::string &options) {
+                               const std::string &options,
+                               const std::vector<std::uint64_t> &panics) {
     std::istringstream words(running);
     std::string line;
     for (std::string word; words >> word;) {
         const auto is = [&](std::string_view name) { return word.starts_with(name); };
         if (is("crashkernel=") || is("elfcorehdr=") || is("ft_dump.") || is("BOOT_IMAGE=") ||
-            is("iommu=soft") || is("disable_cpu_apicid="))
+            is("iommu=soft") || is("disable_cpu_apicid=") || is(panics_word))
             continue;
         // Given again, it would grow with each panic.
         if ((" " + options + " ").find(" " + word + " ") != std::string::npos)
@@ -251,6 +276,10 @@ std::string crash_command_line(const std::string &running, const std::string &ra
     }
     // Devices with 32-bit addresses need buffers once there is memory above 4 GiB again.
     line += "ft_dump.ram=" + ranges + " iommu=soft";
+    const std::size_t known = std::min<std::size_t>(panics.size(), panics_max + 1);
+    for (std::size_t i = panics.size() - known; i < panics.size(); i++)
+        line += fmt::format(
+            "{}{}", i == panics.size() - known ? fmt::format(" {}", panics_word) : ",", panics[i]);
     return options.empty() ? line : line + " " + options;
 }
 
@@ -269,12 +298,6 @@ std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &c
         }
     }
     return result;
-}
-
-bool too_often(const std::vector<Dump> &dumps, std::uint64_t now, const DumpConfig &config) {
-    return std::count_if(dumps.begin(), dumps.end(), [&](const Dump &dump) {
-               return dump.time <= now && now - dump.time < config.within_s;
-           }) >= config.panics;
 }
 
 std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &config) {

@@ -61,16 +61,26 @@ struct DumpConfig {
     std::string kernel, initramfs; // empty: those of the running kernel in /boot
     std::string options;           // for the crash kernel's command line
     unsigned keep = 3;
-    std::uint64_t keep_mib = 0; // 0: no bound but the disk's
-    unsigned panics = 3, within_s = 3600;
+    std::uint64_t keep_mib = 0;           // 0: no bound but the disk's
+    unsigned panics = 3, within_s = 3600; // armed again after so many, not after more
     bool operator==(const DumpConfig &) const = default;
 };
 // Throws Error (InvalidConfiguration).
 DumpConfig parse_dump_config(const std::string &text, const std::string &file);
 
+// When this machine has panicked without going through the firmware in between: each crash
+// kernel tells the next one on its command line, where no full disk or deleted dump can
+// make it forget. Those longer ago than `within_s` do not count any more.
+std::vector<std::uint64_t> recent_panics(const std::string &running, std::uint64_t now,
+                                         const DumpConfig &config);
+// Have there been so many that another round through the crash kernel would only be the
+// next of an endless loop?
+bool too_often(const std::vector<std::uint64_t> &panics, const DumpConfig &config);
+
 // The command line of the crash kernel, from the running one's.
 std::string crash_command_line(const std::string &running, const std::string &ranges,
-                               const std::string &options);
+                               const std::string &options,
+                               const std::vector<std::uint64_t> &panics = {});
 
 struct Dump {
     std::string id;         // "20261121-204501": when it was saved
@@ -98,9 +108,6 @@ struct DumpWork {
 // Which are to be deleted so that one more has room: those that are not complete, then
 // the oldest ones.
 std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &config);
-// Have there been so many panics in a time that another round through the crash kernel
-// would only be the next of an endless loop?
-bool too_often(const std::vector<Dump> &dumps, std::uint64_t now, const DumpConfig &config);
 
 // How well the machine is prepared for a panic.
 struct DumpFacts {

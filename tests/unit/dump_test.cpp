@@ -117,10 +117,23 @@ TEST(Dump, TooManyPanicsInATime) {
     ft::DumpConfig config;
     config.panics = 2;
     config.within_s = 100;
-    EXPECT_FALSE(ft::too_often({{"1", 1000, 0, true}}, 1010, config));
-    EXPECT_TRUE(ft::too_often({{"1", 1000, 0, true}, {"2", 1005, 0, false}}, 1010, config));
-    EXPECT_FALSE(ft::too_often({{"1", 1000, 0, true}, {"2", 1005, 0, true}}, 1100, config));
-    EXPECT_FALSE(ft::too_often({{"1", 3000, 0, true}, {"2", 3005, 0, true}}, 1100, config));
+    using Times = std::vector<std::uint64_t>;
+    EXPECT_FALSE(ft::too_often({1000, 1005}, config));
+    EXPECT_TRUE(ft::too_often({1000, 1005, 1010}, config));
+    const std::string line = ft::crash_command_line("quiet ftstack.panics=7", "1-2", "", {5, 9, 3});
+    EXPECT_EQ(line, "quiet ft_dump.ram=1-2 iommu=soft ftstack.panics=5,9,3");
+    EXPECT_EQ(ft::recent_panics(line, 10, config), (Times{5, 9, 3}));
+    EXPECT_EQ(ft::recent_panics(line, 104, config), (Times{5, 9}));
+    EXPECT_EQ(ft::recent_panics(line, 4, config), Times{3}); // the others are of another clock
+    EXPECT_EQ(ft::recent_panics("ftstack.panics=", 4, config), Times{});
+    EXPECT_EQ(ft::recent_panics("ftstack.panics=x,1", 4, config), Times{});
+    // The last ones count.
+    Times many(100);
+    many.back() = 77;
+    const std::string longest = ft::crash_command_line("", "1-2", "", many);
+    EXPECT_LT(longest.size(), 100U);
+    EXPECT_TRUE(longest.ends_with(",77"));
+    EXPECT_THROW(ft::parse_dump_config("panics=21", "f"), ft::Error);
 }
 
 ft::DumpFacts ready() {
