@@ -119,8 +119,11 @@ DumpFacts facts(const DumpConfig &config, const fs::path &root) {
     facts.kexec = program("kexec");
     facts.makedumpfile = program("makedumpfile");
     // Its unit links are the same whether or not it runs now.
-    facts.kdump_tools =
-        fs::exists(root / "etc/systemd/system/multi-user.target.wants/kdump-tools.service");
+    for (const char *target : {"basic", "multi-user"})
+        facts.kdump_tools |= fs::exists(
+            root / fmt::format("etc/systemd/system/{}.target.wants/kdump-tools.service", target));
+    constexpr char rule[] = "udev/rules.d/50-kdump-tools.rules";
+    facts.kdump_rule = fs::exists(root / "lib" / rule) && !fs::exists(root / "etc" / rule);
     const std::string lockdown = contents(root / "sys/kernel/security/lockdown");
     facts.lockdown = !lockdown.empty() && lockdown.find("[none]") == lockdown.npos;
     std::error_code error;

@@ -81,6 +81,10 @@ int arm() {
     const ft::DumpFacts now = facts(wanted);
     if (now.kdump_tools)
         throw Denied("kdump-tools is armed, too: \"systemctl disable --now kdump-tools\" first");
+    if (now.kdump_rule)
+        throw Denied("kdump-tools is installed, and would load its own crash kernel when memory or "
+                     "a CPU comes or goes: \"apt remove kdump-tools\", or \"touch "
+                     "/etc/udev/rules.d/50-kdump-tools.rules\" first");
     if (!now.map.crash) {
         const auto region = ft::propose_region(now.map, wanted.region_mib * mib, now.block);
         if (!region)

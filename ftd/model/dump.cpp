@@ -308,6 +308,10 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
     if (facts.kdump_tools)
         bad("kdump-tools is armed, too: it would dump instead, and reboot",
             "\"systemctl disable --now kdump-tools\", then \"ftctl dump arm\"");
+    else if (facts.kdump_rule)
+        bad("kdump-tools is installed: when memory or a CPU comes or goes it loads its own crash "
+            "kernel instead of ours",
+            "\"apt remove kdump-tools\", or \"touch /etc/udev/rules.d/50-kdump-tools.rules\"");
     if (!facts.kexec || !facts.makedumpfile)
         bad(fmt::format("{} is not installed", facts.kexec ? "makedumpfile" : "kexec-tools"),
             fmt::format("\"apt install {}\"", facts.kexec ? "makedumpfile" : "kexec-tools"));

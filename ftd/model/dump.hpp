@@ -116,6 +116,7 @@ struct DumpFacts {
     bool loaded = false;     // a crash kernel is
     bool modules = false;    // ft_dump.ko is there for the crash kernel
     bool kexec = false, makedumpfile = false, kdump_tools = false, lockdown = false;
+    bool kdump_rule = false;     // kdump-tools would load its own kernel when memory comes or goes
     std::uint64_t initramfs = 0; // bytes; 0: it is not there
     std::uint64_t space = 0;     // bytes free for dumps
     std::string state = "NONE";  // of ft_dump

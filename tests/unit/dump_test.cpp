@@ -162,6 +162,9 @@ TEST(Dump, CheckSaysWhatIsMissing) {
     facts.kdump_tools = true;
     EXPECT_TRUE(said(facts, true, "kdump-tools is armed"));
     facts = ready();
+    facts.kdump_rule = true;
+    EXPECT_TRUE(said(facts, true, "kdump-tools is installed"));
+    facts = ready();
     facts.kexec = false;
     EXPECT_TRUE(said(facts, true, "kexec-tools is not installed"));
     facts = ready();
