@@ -12,8 +12,6 @@ import random
 
 from _mirror import Mirror, tool
 
-BESIDE = 180
-
 ROUNDS = int(os.environ.get("POWERCUTS", "20"))
 BLOCKS = 4096
 seed = int(os.environ.get("SEED", str(random.randrange(1 << 30))))

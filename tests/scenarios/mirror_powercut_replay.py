@@ -20,8 +20,6 @@ from pathlib import Path
 from _mirror import TOOL, tool
 from ftguest.paths import BUILD
 
-BESIDE = 280
-
 POINTS = int(os.environ.get("POINTS", "200"))    # of them about 50 around superblock writes
 LEG = 8192                      # sectors: 1 MiB before the data, 3 MiB of data
 BLOCKS = (LEG - 2048) // 8

@@ -4,8 +4,6 @@
     --+
       +-- 11: disk
 """
-BESIDE = 55
-
 boot(backend="fault")
 dev = disk(10).dev
 sh(f"ftwrite {dev} --direct --batch 64 --count 64 --blocks 64 && sync {dev}")
