@@ -191,9 +191,11 @@ class Agent:
         """Wait until the agent answers; seed the guest, and listen to its kernel."""
         end = time.monotonic() + limit(seconds)
         while True:
-            job = self.start("seed", os.urandom(64), "seed")
             try:
-                job.wait(1.0, check=False)
+                self.start("seed", os.urandom(64), "seed").wait(1.0, check=False)
+                # Who has answered may have been a kernel that was dying: ask all again.
+                for what in (b"kmsg", b"uevent"):
+                    self.start("watch", what, "watch").wait(10)
                 break
             except TimeoutError:
                 if not alive():
@@ -201,8 +203,6 @@ class Agent:
                 if time.monotonic() > end:
                     raise TimeoutError(
                         f"the guest's agent has not answered for {limit(seconds):.0f} s") from None
-        for what in (b"kmsg", b"uevent"):
-            self.start("watch", what, "watch").wait()
 
     def close(self):
         """End the connection, also for the thread that reads from it."""

@@ -163,14 +163,24 @@ class Machine:
         come from its own log, all of them.
         """
         guest = self._need_guest("crash")
+        boot_id = "cat /proc/sys/kernel/random/boot_id"
+        dead = guest.agent.run(boot_id).wait()
         told, spoken = len(self.said), guest.console.stat().st_size
         guest.agent.run(command)
         self.until(lambda: b"Kernel panic" in guest.console.read_bytes()[spoken:], timeout,
                    "the guest has not panicked")
         guest.reconnect(self._record)
+
+        def another():
+            # The dying one's other CPUs may still have answered.
+            guest.greet(timeout)
+            try:
+                return guest.agent.run(boot_id).wait(10) != dead
+            except TimeoutError:
+                return False
+        self.until(another, timeout, "no other kernel answers")
         with self._kmsg_turn:
-            del self.said[told:]  # what the dying one's other CPUs have passed on
-        guest.greet(timeout)
+            del self.said[told:]  # what they have passed on
         self._dying = guest.console.stat().st_size
 
     def power_cut(self, keep=None):
