@@ -25,6 +25,9 @@
 /* How long after a switch unicast that still comes to the old port counts. */
 #define FTB_OVERLAP		HZ
 
+/* How long until a port that its driver has detached is looked at again. */
+#define FTB_LOOK_AGAIN		(HZ / 20)
+
 /* How long frames may take that were sent before the network learned. */
 #define FTB_HAND_OVER_MS	10
 
@@ -171,7 +174,7 @@ struct ftb {
 	bool tell_switch;
 	bool tell_lower;
 
-	struct delayed_work settle_work;	/* a hold-down ends */
+	struct delayed_work settle_work;	/* hold-down ends; detached port */
 	struct delayed_work stall_work;		/* look at transmit queues */
 	struct delayed_work learn_work;		/* announcements without RTNL */
 	struct delayed_work peers_work;		/* announcements under RTNL */
@@ -224,11 +227,17 @@ static inline enum ft_reason ftb_port_doubt(const struct ftb_port *port)
 	return port->stalled ? FT_REASON_TX_STALLED : port->suspect;
 }
 
-/* Can it carry traffic, this moment? Looks at the link itself, at no copy. */
-static inline bool ftb_port_usable(const struct ftb_port *port)
+/* Is the link up, and may it be used? Looks at the link itself, at no copy. */
+static inline bool ftb_port_link(const struct ftb_port *port)
 {
 	return !READ_ONCE(port->barred) && netif_running(port->dev) &&
-	       netif_carrier_ok(port->dev) && netif_device_present(port->dev);
+	       netif_carrier_ok(port->dev);
+}
+
+/* Can it carry traffic, this moment? */
+static inline bool ftb_port_usable(const struct ftb_port *port)
+{
+	return ftb_port_link(port) && netif_device_present(port->dev);
 }
 
 /* device.c */

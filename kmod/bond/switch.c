@@ -158,7 +158,7 @@ static enum ft_reason ftb_carrier_fault(struct ftb *bond)
 void ftb_update_locked(struct ftb *bond)
 {
 	struct ftb_port *active = ftb_active(bond), *port, *spare = NULL;
-	bool resumed = false, any = false;
+	bool resumed = false, any = false, detached = false;
 	unsigned int i;
 
 	lockdep_assert_held(&bond->lock);
@@ -178,6 +178,7 @@ void ftb_update_locked(struct ftb *bond)
 		any |= usable;
 		if (usable && port != active)
 			spare = port;
+		detached |= !usable && ftb_port_link(port);
 	}
 
 	if (!active || !active->usable ||
@@ -197,6 +198,12 @@ void ftb_update_locked(struct ftb *bond)
 		netif_carrier_off(bond->dev);
 	if (resumed)
 		ftb_announce(bond);
+	/*
+	 * A driver detaches its device to reset it or to let it sleep, and
+	 * attaches it again; it tells neither.
+	 */
+	if (detached)
+		mod_delayed_work(ftb_wq, &bond->settle_work, FTB_LOOK_AGAIN);
 	if (ftb_judge(bond) || resumed)
 		ft_pair_changed(&bond->pair);
 }
