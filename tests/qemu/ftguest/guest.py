@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 
-from .agent import Agent
+from .agent import Agent, AgentError
 from .paths import limit
 from .process import die_with_parent
 from .qmp import Qmp, QmpError
@@ -15,6 +15,12 @@ PORTS = {10: 4, 11: 5}
 COMMAND_LINE = ("console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.trust_cpu=on "
                 "cryptomgr.notests no_timer_check tsc=reliable audit=0 net.ifnames=0 apparmor=0 "
                 "systemd.show_status=0 rdinit=/init")
+
+# What the guest is asked for when a scenario has failed.
+WITNESS = """uptime; dmesg | tail -40; systemctl list-jobs --no-pager; systemctl --failed --no-pager
+ps -eo pid,stat,wchan:24,time,args; ip -br link; ls -l /sys/class/nvme /dev/disk/by-id
+cat /sys/class/nvme/*/serial /sys/class/nvme/*/state; cat /proc/interrupts
+echo w >/proc/sysrq-trigger; dmesg | tail -60"""
 
 # What QEMU 7.2's threaded TCG does to about one boot in a hundred on a loaded machine:
 # a CPU sleeps on although its timer has expired, and who waits for it does so for ever.
@@ -50,6 +56,7 @@ class Guest:
         self.console = folder / "console.log"
         self._log = log
         self._said = open(folder / "qemu.log", "wb")
+        self.torn_out = False
         for name in ("qmp", "qtest", "agent"):
             (folder / name).unlink(missing_ok=True)
         command = [
@@ -115,6 +122,7 @@ class Guest:
         So the devices are first cut off the bus, where no CPU finds them any more, and
         torn down once each CPU has either run on since or has nothing to do.
         """
+        self.torn_out = True
         self.qtest.cut(device)
         pending = {cpu["thread-id"] for cpu in self.qmp("query-cpus-fast")}
         first = {thread: self._cpu_time(thread) for thread in pending}
@@ -140,21 +148,32 @@ class Guest:
         return any(entry["name"] == device
                    for entry in self.qmp("qom-list", path="/machine/peripheral"))
 
-    def registers(self):
-        """Where its CPUs are: for a guest that does not answer any more."""
+    def testify(self):
+        """Keep what can be seen of it when something has gone wrong: where its CPUs are, as
+        QEMU knows it even of one that hangs, and what its processes and devices say."""
         try:
             text = self.qmp("human-monitor-command", **{"command-line": "info registers -a"})
-            (self.folder / "registers.log").write_text(text)
         except QmpError as error:
-            (self.folder / "registers.log").write_text(f"{error}\n")
+            text = f"{error}\n"
+        (self.folder / "registers.log").write_text(text)
+        try:
+            text = self.agent.run(WITNESS).wait(10, check=False)
+        except (AgentError, TimeoutError) as error:
+            text = f"{error}\n"
+        (self.folder / "guest.log").write_text(text)
+
+    def crashed(self):
+        """Has QEMU itself crashed, once a module was torn out?
+
+        The memory map changes then, and QEMU 7.2 lets a CPU that is in the middle of a
+        write to any device's register look that device up in the new map by its place in
+        the old one (QEMU 8.1 no longer does).
+        """
+        return self.torn_out and self.process.poll() == -signal.SIGSEGV
 
     def greet(self, seconds):
         """Wait until the guest's agent answers."""
-        try:
-            self.agent.greet(self.running, seconds)
-        except TimeoutError:
-            self.registers()
-            raise
+        self.agent.greet(self.running, seconds)
 
     def lost_timer(self):
         """Has its kernel found that a timer's interrupt was lost?"""

@@ -11,6 +11,8 @@ from . import store, verbs
 from .machine import Failure, Machine
 from .process import die_with_parent
 
+EMULATOR = 3  # exit status: not the scenario has failed, QEMU has (Guest.crashed)
+
 
 def _where(error, scenario):
     """The innermost line of the scenario file that an error came through."""
@@ -53,6 +55,10 @@ def main():
             except Failure as splat:
                 if str(splat) != str(error):
                     print(splat, flush=True)
+            if machine.guest and machine.guest.crashed():
+                status = EMULATOR
+            elif machine.guest:
+                machine.guest.testify()
         finally:
             machine.close()
     # Threads of the harness may still wait for a guest that is gone.

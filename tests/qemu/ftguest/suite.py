@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import layers, store
 from .paths import BUILD, QEMU, REPO, limit
+from .run import EMULATOR
 
 
 def _files(paths):
@@ -63,13 +64,8 @@ def _payload(options):
         sys.exit(f"scenario: {error}")
 
 
-def _run(path, options):
-    """Run one; returns (path, passed, seconds, what it printed, where its traces are)."""
-    folder = Path(tempfile.mkdtemp(prefix="ftguest-", dir="/tmp"))
-    began = time.monotonic()
-    command = [sys.executable, "-m", "ftguest.run", str(path.resolve()), str(folder),
-               json.dumps({name: getattr(options, name)
-                           for name in ("verbose", "show", "kernel", "payload")})]
+def _run_once(command, options):
+    """Returns what it printed, and its exit status."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                stdout=None if options.verbose or options.show
                                else subprocess.PIPE,
@@ -83,6 +79,25 @@ def _run(path, options):
         said = f"{said or ''}still running after {limit(options.timeout):.0f} s\n"
     except BaseException:
         process.kill()
+        raise
+    return said or "", process.returncode
+
+
+def _run(path, options):
+    """Run one; returns (path, passed, seconds, what it printed, where its traces are)."""
+    folder = Path(tempfile.mkdtemp(prefix="ftguest-", dir="/tmp"))
+    began = time.monotonic()
+    command = [sys.executable, "-m", "ftguest.run", str(path.resolve()), str(folder),
+               json.dumps({name: getattr(options, name)
+                           for name in ("verbose", "show", "kernel", "payload")})]
+    try:
+        said, status = _run_once(command, options)
+        if status == EMULATOR:
+            print(f"again          {_name(path)}: QEMU itself has crashed", flush=True)
+            shutil.rmtree(folder)
+            folder.mkdir()
+            said, status = _run_once(command, options)
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     seconds = time.monotonic() - began
@@ -94,10 +109,10 @@ def _run(path, options):
     if (folder / "log.txt").exists():
         shutil.copy(folder / "log.txt", traces)
     if options.keep:
-        said = f"{said or ''}kept: {folder}\n"
+        said = f"{said}kept: {folder}\n"
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    return path, process.returncode == 0, seconds, said or "", traces
+    return path, status == 0, seconds, said, traces
 
 
 def _run_all(files, together, options):
