@@ -166,12 +166,16 @@ std::vector<Dump> list(const DumpConfig &config) {
     return dumps;
 }
 
+fs::path folder(const DumpConfig &config, const std::string &id) {
+    for (const Dump &dump : list(config))
+        if (dump.id == id) // an id, and no path
+            return fs::path(config.path) / id;
+    throw refused(
+        fmt::format("there is no dump {} in {}; \"ftctl dump list\" shows them", id, config.path));
+}
+
 void remove(const DumpConfig &config, const std::string &id, const fs::path &root) {
-    const auto all = list(config);
-    // An id, and no path.
-    if (std::none_of(all.begin(), all.end(), [&](const Dump &dump) { return dump.id == id; }))
-        throw refused(fmt::format("there is no dump {} in {}; \"ftctl dump list\" shows them", id,
-                                  config.path));
+    const fs::path gone = folder(config, id);
     if (const DumpWork now = work(root); now.dump == id) {
         if (now.kind != "SAVE_DUMP" || now.pid <= 1)
             throw refused(
@@ -182,9 +186,9 @@ void remove(const DumpConfig &config, const std::string &id, const fs::path &roo
         return;
     }
     std::error_code error;
-    fs::remove_all(fs::path(config.path) / id, error);
+    fs::remove_all(gone, error);
     if (error)
-        throw failed(fmt::format("{}/{} cannot be deleted: {}", config.path, id, error.message()));
+        throw failed(fmt::format("{} cannot be deleted: {}", gone.string(), error.message()));
 }
 
 DumpWork work(const fs::path &root) {

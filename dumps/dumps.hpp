@@ -34,6 +34,8 @@ fs::path kernel(const DumpConfig &config);
 fs::path initramfs(const DumpConfig &config);
 
 std::vector<Dump> list(const DumpConfig &config);
+// The folder of one that there is; throws Error (Refused).
+fs::path folder(const DumpConfig &config, const std::string &id);
 // One that is being saved is given up: its log stays, as an incomplete one. Throws Error
 // (Refused, Failed).
 void remove(const DumpConfig &config, const std::string &id, const fs::path &root = "/");

@@ -114,14 +114,6 @@ void disarm() {
 }
 
 // A dump's id, and no path.
-fs::path folder_of(const ft::DumpConfig &wanted, const std::string &id) {
-    for (const ft::Dump &dump : dump::list(wanted))
-        if (dump.id == id)
-            return fs::path(wanted.path) / id;
-    throw Denied(
-        fmt::format("there is no dump {} in {}; \"ftctl dump list\" shows them", id, wanted.path));
-}
-
 void list_all(bool json) {
     need_root();
     const ft::DumpConfig wanted = config();
@@ -145,7 +137,7 @@ void list_all(bool json) {
 void show(const std::string &id, bool json) {
     need_root();
     const ft::DumpConfig wanted = config();
-    const fs::path folder = folder_of(wanted, id);
+    const fs::path folder = dump::folder(wanted, id);
     const auto info = ordered_json::parse(contents(folder / "info.json"), nullptr, false);
     if (!info.is_object())
         throw Denied(

@@ -516,7 +516,7 @@ KernelPair System::progress(const std::string &mirror) {
 }
 
 Progress System::progress(const Job &job) {
-    if (job.kind == "SAVE_DUMP" || job.kind == "RETURN_MEMORY")
+    if (job.of_dump())
         return dumps_->progress(job);
     const KernelPair pair = progress(job.subject);
     return progress_of(job, pair.sync_done, pair.sync_total, boottime());

@@ -22,10 +22,6 @@ std::string work_of(const PairView &pair) {
     return pair.state == FT_PAIR_STATE_SYNCING ? "RESYNC" : "";
 }
 
-bool is_dump(const std::string &kind) {
-    return kind == "SAVE_DUMP" || kind == "RETURN_MEMORY";
-}
-
 const char *dump_result(const Job &job, const DumpStatus &status) {
     const auto dump = status.dumps.find(job.subject);
     const bool known = dump != status.dumps.end();
@@ -56,7 +52,7 @@ Jobs::Change Jobs::update(const SystemView &view, const std::map<std::string, st
     Change change;
     std::erase_if(jobs_, [&](const auto &entry) {
         const Job &job = entry.second;
-        if (is_dump(job.kind)) {
+        if (job.of_dump()) {
             if (job.kind == view.dump.work.kind && job.subject == view.dump.work.dump)
                 return false;
             change.ended.push_back({job, dump_result(job, view.dump)});

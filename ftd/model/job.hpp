@@ -22,6 +22,7 @@ struct Job {
     // Where it was when it was seen first: what ftd missed says nothing of speed.
     std::uint64_t first_done = 0, first_seen = 0;
     bool operator==(const Job &) const = default;
+    bool of_dump() const { return kind == "SAVE_DUMP" || kind == "RETURN_MEMORY"; }
 };
 
 struct Progress {
