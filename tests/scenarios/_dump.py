@@ -1,4 +1,5 @@
 """What the dump's scenarios share: a guest with a crash kernel, and the steps by hand."""
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -54,14 +55,73 @@ options = root=none {options}
 """
 
 
-def arm(options=""):
-    """Load the crash kernel: what this guest was booted with."""
+def bring_kernel():
+    """Kernel and initramfs that this guest was booted with, as files of its own."""
     sh("mkdir -p /persist/boot; disk=/dev/disk/by-id/virtio-FT; cd /persist/boot && "
        "dd if=${disk}VMLINUZ of=vmlinuz bs=1M status=none && "
        "tail -c +513 ${disk}INITRD | head -c $(head -c 20 ${disk}INITRD) >initrd", 120)
+
+
+def arm(options=""):
+    """Load the crash kernel: what this guest was booted with."""
+    bring_kernel()
     put("/etc/ftstack/dump.conf", CONF.format(options=options))
     sh("sync; ftctl dump load", 120)
     expect(sh("cat /sys/kernel/kexec_crash_loaded").strip() == "1", "no crash kernel is loaded")
+
+
+def wait_saved(timeout=300):
+    """Until ftstack-dump has ended, whatever came of it; returns what it has said."""
+    wait_for("systemctl show -P ActiveState ftstack-dump | grep -qx -e inactive -e failed && "
+             "! systemctl show -P ExecMainExitTimestampMonotonic ftstack-dump | grep -qx 0",
+             timeout)
+    return sh("journalctl -b -q -o cat -u ftstack-dump --no-pager")
+
+
+def dumps():
+    """What `ftctl dump list` says, oldest first."""
+    return json.loads(sh("ftctl dump list --json"))
+
+
+WEB = {
+    "web.socket": "[Socket]\nListenStream=80\nAccept=yes\n",
+    "web@.service": "[Service]\nStandardInput=socket\nExecStart=/bin/sh -c 'read line; "
+                    "printf \"HTTP/1.0 200 OK\\\\r\\\\n\\\\r\\\\n\"; exec cat /mnt/page'\n",
+}
+
+
+def serve(page):
+    """The service: a page that lies on the mirror, asked for through the bond."""
+    for name, text in WEB.items():
+        put(f"/run/systemd/system/{name}", text)
+    wait_for("mount /dev/mapper/ftm0 /mnt", 120)
+    wait_for("ip addr replace 10.77.0.2/24 dev ftb0 && ip link set ftb0 up")
+    if page:
+        sh(f"echo {page} >/mnt/page; sync -f /mnt/page")
+    sh("systemctl daemon-reload; systemctl start web.socket")
+    answers()
+
+
+def answers():
+    """Waits for the page."""
+    wait_for(lambda: "durable" in peer(
+        "bash -c 'exec 3<>/dev/tcp/10.77.0.2/80 && echo GET / >&3 && timeout 5 cat <&3' 2>&1",
+        check=False), 60)
+
+
+def panic(*how):
+    """Panics, as crash() is told; returns when the memory is back and all is armed again."""
+    before = now()
+    crash(*how)
+    serve("")
+    note(f"the service answers {now() - before:.1f} s after the panic, "
+         f"old memory {sh(f'cat {SYSFS}/state 2>&1', check=False).strip()}")
+    said = wait_saved()
+    for line in said.splitlines():
+        note(line)
+    expect(read("state") == "RETURNED", f"the memory is {read('state')}: {read('error')}\n{said}")
+    expect(sh("cat /sys/kernel/kexec_crash_loaded").strip() == "1", f"not armed again\n{said}")
+    tool("ftdump")
 
 
 def whole():

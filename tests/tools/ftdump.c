@@ -6,8 +6,13 @@
  * and says how many words were wrong.
  * ftdump hold FILE: reads a file through read(2) and mmap(2), again and again,
  * until both have failed; says how.
+ * ftdump now FILE: writes the CPU's time stamp counter to a file, durably.
+ * ftdump panic FILE: the same, and then panics.
+ * ftdump ask ADDRESS FILE: asks for a page until it is there, then writes the
+ * counter.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int put(const char *file, const char *text)
@@ -98,14 +104,64 @@ static int hold(const char *file)
 	return 1;
 }
 
+/* It runs on through a panic, and begins at 0 when the power comes. */
+static int now(const char *file)
+{
+	unsigned int low, high;
+	char text[32];
+	int fd;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	snprintf(text, sizeof(text), "%llu\n",
+		 (unsigned long long)high << 32 | low);
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || fsync(fd)) {
+		perror(file);
+		return 1;
+	}
+	return close(fd);
+}
+
+/* Is there an answer, and one that says that all is well? */
+static int answered(const char *address)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(80) };
+	const char *ask = "GET / HTTP/1.0\r\n\r\n";
+	char said[512] = "";
+	size_t got = 0;
+	ssize_t more;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	inet_pton(AF_INET, address, &at.sin_addr);
+	if (!connect(fd, (struct sockaddr *)&at, sizeof(at)) &&
+	    write(fd, ask, strlen(ask)) > 0)
+		while (got < sizeof(said) - 1 &&
+		       (more = read(fd, said + got,
+				    sizeof(said) - 1 - got)) > 0)
+			got += more;
+	close(fd);
+	return strstr(said, " 200 OK") && strstr(said, "durable");
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[1], "now"))
+		return now(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "panic"))
+		return now(argv[2]) || put("/proc/sysrq-trigger", "c");
+	if (argc == 4 && !strcmp(argv[1], "ask")) {
+		while (!answered(argv[2]))
+			usleep(5000);
+		return now(argv[3]);
+	}
 	if (argc == 3 && !strcmp(argv[1], "fill"))
 		return fill(strtoul(argv[2], NULL, 0));
 	if (argc == 3 && !strcmp(argv[1], "hold"))
 		return hold(argv[2]);
 	if (argc == 3)
 		return put(argv[1], argv[2]);
-	fprintf(stderr, "usage: ftdump FILE TEXT | fill MIB | hold FILE\n");
+	fprintf(stderr, "usage: ftdump FILE TEXT | fill MIB | hold FILE | now FILE | "
+			"panic FILE | ask ADDRESS FILE\n");
 	return 2;
 }

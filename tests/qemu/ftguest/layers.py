@@ -111,7 +111,11 @@ def debian(*lists):
 
 
 def extra(name):
-    """What the packages of one more list add to the Debian of the base list."""
+    """What the packages of one more list add to the Debian of the base list; or a folder,
+    whose files come over those of the layers before it."""
+    if isinstance(name, Path):
+        return store.product("extra", store.key(name),
+                             lambda folder: cpio.pack([name], folder / "root.cpio"))
     base = debian("base")
 
     def make(folder):

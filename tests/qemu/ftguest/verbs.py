@@ -14,9 +14,8 @@ _start = time.monotonic()
 
 __all__ = ["boot", "sh", "rc", "start", "put", "get", "wait_for", "pull", "remove", "insert",
            "present", "link", "blackhole", "switch", "disk", "image", "power_cut", "power_off",
-           "crash", "peer", "peer_start", "kmsg", "console", "uevents", "allow_kmsg", "expect", "note",
-           "now",
-           "Failure"]
+           "ended", "crash", "peer", "peer_start", "kmsg", "console", "uevents", "allow_kmsg",
+           "expect", "note", "now", "Failure"]
 
 
 def use(machine, verbose):
@@ -185,6 +184,12 @@ def power_off(timeout=90):
     """Shut the guest down in order."""
     _here.power_off(timeout)
     note("powered off")
+
+
+def ended(timeout=120):
+    """Wait until the guest has reset itself, or switched itself off."""
+    _here.guest.wait_end(timeout)
+    note("the guest has ended")
 
 
 def crash(cmd="echo c >/proc/sysrq-trigger", timeout=120):
