@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -50,6 +51,13 @@ std::string_view trimmed(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t\r"),
                       last = text.find_last_not_of(" \t\r");
     return first == text.npos ? std::string_view() : text.substr(first, last - first + 1);
+}
+
+// A line of the kernel's log without its "[   12.345678] ".
+std::string without_time(std::string_view line) {
+    const std::size_t end = line.find("] ");
+    return std::string(
+        trimmed(line.starts_with('[') && end != line.npos ? line.substr(end + 2) : line));
 }
 
 } // namespace
@@ -144,9 +152,16 @@ Panic parse_log(const std::string &log) {
     constexpr std::string_view poisoned = "Memory failure: 0x";
     constexpr std::string_view version = "Linux version ";
     Panic found;
+    // An oops that is a panic (kernel.panic_on_oops) starts the crash kernel before it is called
+    // one: what is said then is a BUG, maybe, and a header that counts the oopses.
+    std::string bug, oops;
     std::istringstream lines(log);
     for (std::string line; std::getline(lines, line);) {
         const std::string_view text = line;
+        if (text.find("kernel BUG at ") != text.npos || text.find(" BUG: ") != text.npos)
+            bug = without_time(text);
+        else if (text.find(": ") < text.find(" [#") && text.find(" [#") != text.npos)
+            oops = bug.empty() ? without_time(text) : std::exchange(bug, {});
         if (const std::size_t at = text.find(panic); at != text.npos && found.message.empty())
             found.message = trimmed(text.substr(at + panic.size()));
         if (const std::size_t at = text.find(version); at != text.npos && found.kernel.empty()) {
@@ -162,6 +177,8 @@ Panic parse_log(const std::string &log) {
                 found.bad_pages.push_back(*frame * page);
         }
     }
+    if (found.message.empty())
+        found.message = oops;
     return found;
 }
 

@@ -73,6 +73,28 @@ TEST(Dump, LogOfTheDeadKernel) {
     EXPECT_EQ(ft::parse_log("").message, "");
 }
 
+TEST(Dump, OopsThatIsAPanic) {
+    EXPECT_EQ(ft::parse_log("[   9.0] BUG: sleeping function called\n"
+                            "[  10.0] general protection fault, maybe: 0000 [#1] SMP\n"
+                            "[  12.0] BUG: kernel NULL pointer dereference, address: 0\n"
+                            "[  12.0] PGD 0 P4D 0\n"
+                            "[  12.0] Oops: 0002 [#2] PREEMPT SMP\n")
+                  .message,
+              "BUG: kernel NULL pointer dereference, address: 0");
+    EXPECT_EQ(ft::parse_log("[  12.0] ------------[ cut here ]------------\n"
+                            "[  12.0] kernel BUG at x.c:15!\n"
+                            "[  12.0] invalid opcode: 0000 [#1] PREEMPT SMP\n")
+                  .message,
+              "kernel BUG at x.c:15!");
+    EXPECT_EQ(ft::parse_log("[  12.0] general protection fault: 0000 [#1] PREEMPT SMP\n").message,
+              "general protection fault: 0000 [#1] PREEMPT SMP");
+    EXPECT_EQ(ft::parse_log("[  12.0] kernel BUG at x.c:15!\n"
+                            "[  12.0] invalid opcode: 0000 [#1] PREEMPT SMP\n"
+                            "[  12.1] Kernel panic - not syncing: Fatal exception\n")
+                  .message,
+              "Fatal exception");
+}
+
 TEST(Dump, Configuration) {
     const ft::DumpConfig config = ft::parse_dump_config(
         "# where\npath = /mnt/x\nregion_mib=640\n\nkernel=/boot/k\ninitramfs=/boot/i\n"
