@@ -23,7 +23,7 @@ export BUILD := $(build)
 CHECKS := check-style check-unit check-coverage check-bus check-fuzz check-model check-qemu
 
 .PHONY: all kmod user install $(PARTS:%=install-%) dkms-install dkms-remove uninstall deb guest demo bench bench-fuzz bench-powercut \
-	check $(CHECKS) check-kasan check-kernels check-servers clean help deps-kmod deps-build
+	check $(CHECKS) check-kasan check-kernels check-servers check-dumps clean help deps-kmod deps-build
 
 all: $(PARTS)
 
@@ -148,9 +148,10 @@ check:
 ##                       kmemleak, which is built first: ten minutes, once
 
 ## make check-servers    the packages in a Debian of their own, root on a mirror among them: an hour
+## make check-dumps      panics of each kind, a full disk, pulls and a database meanwhile: 20 minutes
 ## make check-kernels    a mirror, a bond and hot swap on the kernels of KERNELS, each a Debian
 ##                       suite ("bookworm trixie sid"), fetched when first needed
-$(CHECKS) check-kasan check-kernels check-servers:
+$(CHECKS) check-kasan check-kernels check-servers check-dumps:
 	@$(top)/scripts/$@
 
 ## make clean            remove BUILD
