@@ -150,20 +150,28 @@ void add_mirror(CLI::App &app, int &exit) {
         fmt::print("{} keeps the data of {}\n", options->name, options->device);
     });
 
+    const auto take = [options](std::uint64_t flags) {
+        const Client client;
+        const Message request =
+            client.request(mirror_path(options->name), ft::names::mirror, "Replace");
+        sd_bus_message_append(request.get(), "st", options->device.c_str(), flags);
+        client.call(request);
+        fmt::print("{} is being copied to the new disk at {}; see \"ftctl status\"\n",
+                   options->name, options->device);
+    };
     CLI::App *replace =
         verb("replace", "Take the disk at a place as the new leg", "replace ftm0 11/1");
     replace->add_option("device", options->device, "Device path of the new disk")->required();
     replace->add_flag("--wipe", options->wipe, "Even if it carries something, which is lost then");
-    replace->callback([options] {
-        const Client client;
-        const Message request =
-            client.request(mirror_path(options->name), ft::names::mirror, "Replace");
-        sd_bus_message_append(request.get(), "st", options->device.c_str(),
-                              options->wipe ? ft::names::flag_wipe : std::uint64_t{0});
-        client.call(request);
-        fmt::print("{} is being copied to the new disk at {}; see \"ftctl status\"\n",
-                   options->name, options->device);
-    });
+    replace->callback([=] { take(options->wipe ? ft::names::flag_wipe : 0); });
+
+    CLI::App *adopt =
+        verb("adopt",
+             "Take a disk that is a leg of another mirror as the new leg of this one; what was "
+             "mirrored there is lost",
+             "adopt ftm0 11/1");
+    adopt->add_option("device", options->device, "Device path of the disk")->required();
+    adopt->callback([=] { take(ft::names::flag_adopt); });
 
     CLI::App *prefer =
         verb("prefer", "Read from one leg, until the mirror is started anew", "prefer ftm0 10/1");

@@ -120,9 +120,9 @@ const std::map<std::string, Method> &mirror_methods() {
          [](System &system, const std::shared_ptr<Call> &call) {
              const std::string device = call->text();
              const std::uint64_t flags = call->number();
-             if (flags & ~names::flag_wipe)
-                 throw refused("unknown flag; known: 1 (wipe)");
-             system.replace(call->object(), device, flags & names::flag_wipe,
+             if (flags & ~(names::flag_wipe | names::flag_adopt))
+                 throw refused("unknown flag; known: 1 (wipe), 2 (adopt)");
+             system.replace(call->object(), device, flags,
                             [call](std::exception_ptr error) { call->end(error); });
          }},
         {"Scrub",

@@ -25,8 +25,9 @@ inline constexpr char configuration[] = "/etc/ftstack/ftd.conf";
 inline constexpr char state[] = "/var/lib/ftstack/state.json";
 inline constexpr char alert_hooks[] = "/etc/ftstack/alert.d";
 
-// Flags of Manager.Apply and Mirror.Replace.
+// Flags of Manager.Apply and Mirror.Replace; `adopt` of the latter alone.
 inline constexpr std::uint64_t flag_wipe = 1;
+inline constexpr std::uint64_t flag_adopt = 2;
 
 inline constexpr char error_configuration[] = "org.ftstack.ft1.Error.InvalidConfiguration";
 inline constexpr char error_refused[] = "org.ftstack.ft1.Error.Refused";

@@ -301,7 +301,8 @@ void System::resolve(const std::string &name, const std::string &survivor, Done 
         std::move(done));
 }
 
-void System::replace(const std::string &name, const std::string &device, bool wipe, Done done) {
+void System::replace(const std::string &name, const std::string &device, std::uint64_t flags,
+                     Done done) {
     const MirrorConfig &mirror = configured_mirror(name);
     std::size_t number = 0;
     while (number < 2 && mirror.legs[number].str() != device)
@@ -319,8 +320,9 @@ void System::replace(const std::string &name, const std::string &device, bool wi
         throw refused(fmt::format("there is no disk at {}; put one in", device));
     if (work(name).busy)
         throw refused(name + " is being worked on just now; try again in a moment");
-    work(name).arrival[number].replace = true;
-    work(name).arrival[number].wipe = wipe;
+    work(name).arrival[number] = {.replace = true,
+                                  .adopt = (flags & names::flag_adopt) != 0,
+                                  .wipe = (flags & names::flag_wipe) != 0};
     wish(
         name,
         [this, name, number] {

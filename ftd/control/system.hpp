@@ -63,7 +63,8 @@ class System {
     void online_module(std::uint32_t id);
     void start_alone(const std::string &mirror, Done done);
     void resolve(const std::string &mirror, const std::string &survivor, Done done);
-    void replace(const std::string &mirror, const std::string &device, bool wipe, Done done);
+    void replace(const std::string &mirror, const std::string &device, std::uint64_t flags,
+                 Done done);
     void scrub(const std::string &mirror, bool repair, Done done);
     void prefer(const std::string &mirror, const std::string &device, Done done);
     void clear_fault(const std::string &device);

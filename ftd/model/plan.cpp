@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -27,11 +28,12 @@ std::string unrelated_action(const MirrorConfig &mirror) {
                        mirror.name, mirror.name);
 }
 
-std::string replace_action(const MirrorConfig &mirror, int leg, bool wipe) {
+// `verb`: "replace", "replace --wipe", "adopt".
+std::string replace_action(const MirrorConfig &mirror, int leg, std::string_view verb) {
     return fmt::format("put the right disk at {1}, or make this one the new leg: \"ftctl mirror "
-                       "replace{2} {0} {1}\"{3}",
-                       mirror.name, mirror.legs[static_cast<std::size_t>(leg)].str(),
-                       wipe ? " --wipe" : "", wipe ? "; what it carries is lost" : "");
+                       "{2} {0} {1}\"{3}",
+                       mirror.name, mirror.legs[static_cast<std::size_t>(leg)].str(), verb,
+                       verb == "replace" ? "" : "; what it carries is lost");
 }
 
 // What is wrong with a disk that cannot be a leg of this mirror as it is.
@@ -53,17 +55,17 @@ std::optional<ArrivalPlan> unfit(const MirrorConfig &mirror, const Leg &leg, int
     case Leg::Kind::blank:
         plan.finding = {FT_MEMBER_STATE_FOREIGN, FT_REASON_BLANK};
         plan.next_action = fmt::format("the disk at {} is blank; {}", device,
-                                       replace_action(mirror, number, false));
+                                       replace_action(mirror, number, "replace"));
         return plan;
     case Leg::Kind::other:
         plan.finding = {FT_MEMBER_STATE_FOREIGN, FT_REASON_FOREIGN};
         plan.next_action = fmt::format("the disk at {} carries {}; {}", device, leg.detail,
-                                       replace_action(mirror, number, true));
+                                       replace_action(mirror, number, "replace --wipe"));
         return plan;
     case Leg::Kind::damaged:
         plan.finding = {FT_MEMBER_STATE_FAULTY, FT_REASON_DAMAGED};
         plan.next_action = fmt::format("the disk at {}: {}; {}", device, leg.detail,
-                                       replace_action(mirror, number, true));
+                                       replace_action(mirror, number, "replace --wipe"));
         return plan;
     case Leg::Kind::leg:
         if (same_mirror(mirror, leg.meta))
@@ -71,7 +73,7 @@ std::optional<ArrivalPlan> unfit(const MirrorConfig &mirror, const Leg &leg, int
         plan.finding = {FT_MEMBER_STATE_FOREIGN, FT_REASON_FOREIGN};
         plan.next_action =
             fmt::format("the disk at {} belongs to another mirror ({}); {}", device,
-                        uuid_string(leg.meta.uuid), replace_action(mirror, number, true));
+                        uuid_string(leg.meta.uuid), replace_action(mirror, number, "adopt"));
         return plan;
     }
     return std::nullopt;
@@ -197,8 +199,9 @@ ArrivalPlan plan_arrival(const MirrorConfig &mirror, ReplaceBlank policy, const 
     if (auto plan = unfit(mirror, leg, arriving)) {
         const bool blank = leg.kind == Leg::Kind::blank;
         const bool there = leg.kind != Leg::Kind::absent && leg.kind != Leg::Kind::unreadable;
+        const bool allowed = permission.wipe || (leg.kind == Leg::Kind::leg && permission.adopt);
         if ((blank && (permission.replace || policy == ReplaceBlank::automatic)) ||
-            (there && permission.replace && permission.wipe))
+            (there && permission.replace && allowed))
             plan->action = ArrivalPlan::Action::replace;
         return *plan;
     }
@@ -273,13 +276,15 @@ ArrivalPlan plan_refusal(const MirrorConfig &mirror, int arriving, int error) {
         return plan;
     case EUCLEAN:
         plan.finding = {FT_MEMBER_STATE_FAULTY, FT_REASON_DAMAGED};
-        plan.next_action = fmt::format("the superblocks of {} and {} contradict each other; {}",
-                                       device, running, replace_action(mirror, arriving, true));
+        plan.next_action =
+            fmt::format("the superblocks of {} and {} contradict each other; {}", device, running,
+                        replace_action(mirror, arriving, "replace --wipe"));
         return plan;
     case ENXIO:
         plan.finding = {FT_MEMBER_STATE_FOREIGN, FT_REASON_FOREIGN};
-        plan.next_action = fmt::format("the disk at {} is no leg of {} any more; {}", device,
-                                       mirror.name, replace_action(mirror, arriving, true));
+        plan.next_action =
+            fmt::format("the disk at {} is no leg of {} any more; {}", device, mirror.name,
+                        replace_action(mirror, arriving, "replace --wipe"));
         return plan;
     case EFBIG:
         plan.finding = {FT_MEMBER_STATE_FOREIGN, FT_REASON_BLANK};

@@ -60,7 +60,8 @@ struct ArrivalPlan {
 struct ArrivalPermission {
     bool resolve = false; // throw its side of a split brain away
     bool replace = false; // make it the new leg if it is blank
-    bool wipe = false;    // and even if it is not
+    bool adopt = false;   // and if it is a leg of another mirror, of this system or another
+    bool wipe = false;    // and whatever it carries
 };
 
 // `running`: the leg that the mirror runs on; `arriving`: number of the other.

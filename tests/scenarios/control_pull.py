@@ -89,9 +89,23 @@ insert(11, disk="blank")
 wait_for("ftctl status | grep -q 'mirror replace ftm0 11/1'")
 sh(f"mkfs.ext4 -q {disk(11).dev}; sed -i 's/\"ask\"/\"auto\"/' /etc/ftstack/ftd.conf; ftctl reload")
 wait_for("ftctl status | grep -q 'carries ext4'")
-expect(rc("ftctl mirror replace ftm0 11/1") == 1, "a disk with a file system was taken")
+for verb in ("replace", "adopt"):
+    expect(rc(f"ftctl mirror {verb} ftm0 11/1") == 1, "a disk with a file system was taken")
 expect(member(1)["state"] == "FOREIGN", member(1))
 sh("ftctl mirror replace ftm0 11/1 --wipe")
+duplex()
+
+# A leg of another system's mirror: a person has to say so, and says it of that alone.
+pull(11)
+wait_for("ftctl status | grep -q 'module 11  REMOVED'")
+sh("systemctl stop ftd")
+insert(11, disk="blank")
+sh(f"truncate -s 64M /persist/other && ftctl mirror create other {disk(11).dev} /persist/other")
+sh("systemctl start ftd")
+wait_for("ftctl status | grep -q 'mirror adopt ftm0 11/1'")
+expect(member(1)["reason"] == "FOREIGN", member(1))
+expect(rc("ftctl mirror replace ftm0 11/1") == 1, "a disk of another system was taken")
+sh("ftctl mirror adopt ftm0 11/1")
 duplex()
 
 # With the policy "auto" a blank one is taken by itself.

@@ -144,8 +144,13 @@ TEST(Arrival, WhatCarriesDataIsNeverReplacedByPolicy) {
         EXPECT_EQ(arrive(running, leg, ft::ReplaceBlank::automatic).action, Arrival::refuse);
         EXPECT_EQ(arrive(running, leg, ft::ReplaceBlank::ask, {.replace = true}).action,
                   Arrival::refuse);
+        const bool other_mirror = leg.kind == Kind::leg && leg.meta.uuid[0] != running.meta.uuid[0];
         const auto plan = arrive(running, leg);
-        EXPECT_TRUE(mentions(plan.next_action, "--wipe")) << plan.next_action;
+        EXPECT_TRUE(mentions(plan.next_action, other_mirror ? "mirror adopt" : "--wipe"))
+            << plan.next_action;
+        EXPECT_EQ(
+            arrive(running, leg, ft::ReplaceBlank::ask, {.replace = true, .adopt = true}).action,
+            other_mirror ? Arrival::replace : Arrival::refuse);
         EXPECT_EQ(
             arrive(running, leg, ft::ReplaceBlank::ask, {.replace = true, .wipe = true}).action,
             Arrival::replace);
