@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "dumps/initramfs.hpp"
 #include "ftd/common/error.hpp"
 
 namespace ft::dumps {
@@ -129,6 +130,7 @@ DumpFacts facts(const DumpConfig &config, const fs::path &root) {
     std::error_code error;
     const auto size = fs::file_size(initramfs(config), error);
     facts.initramfs = error ? 0 : size;
+    facts.unpacked = unpacked(initramfs(config), root);
     fs::path place = config.path;
     while (!fs::exists(place, error) && place.has_relative_path())
         place = place.parent_path();

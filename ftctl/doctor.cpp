@@ -324,7 +324,7 @@ class Doctor {
              dump::state() == "NONE"))
             return;
         const ft::DumpConfig config = dump::config();
-        const auto findings = ft::check_dump(dump::facts(config), config);
+        const auto findings = ft::check_dump(dump::measured(config), config);
         for (const ft::DumpFinding &finding : findings)
             finding.bad ? bad(finding.text, finding.next_action)
                         : warn(finding.text, finding.next_action);

@@ -30,7 +30,7 @@ constexpr std::uint64_t mib = 1 << 20;
 int check(bool json) {
     need_root();
     const ft::DumpConfig wanted = config();
-    const auto findings = ft::check_dump(facts(wanted), wanted);
+    const auto findings = ft::check_dump(measured(wanted), wanted);
     int worst = 0;
     ordered_json all = ordered_json::array();
     for (const ft::DumpFinding &finding : findings) {

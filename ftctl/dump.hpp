@@ -20,6 +20,8 @@ void write(const fs::path &path, const std::string &text, const std::string &wha
 int run(const std::vector<std::string> &words,
         const std::function<void(std::string_view)> &said = nullptr);
 void need_root();
+// The facts of this machine; measures first what has not been measured yet: up to some seconds.
+ft::DumpFacts measured(const ft::DumpConfig &config);
 
 // When it has panicked of late, the panic that has started this kernel with them.
 std::vector<std::uint64_t> panics(const ft::DumpConfig &config);

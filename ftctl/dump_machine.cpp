@@ -3,12 +3,14 @@
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
+#include <fstream>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "dumps/initramfs.hpp"
 #include "ftctl/client.hpp"
 #include "ftctl/dump.hpp"
 #include "ftd/common/handle.hpp"
@@ -61,6 +63,23 @@ void need_root() {
         throw Denied("dumps, and what they are of, are root's alone; try as root");
 }
 
+ft::DumpFacts measured(const ft::DumpConfig &config) {
+    const fs::path ramdisk = initramfs(config);
+    std::ifstream file(ramdisk, std::ios::binary);
+    if (file && !ft::dumps::unpacked(ramdisk)) {
+        const ft::dumps::Packed rest = ft::dumps::packed(file);
+        std::uint64_t bytes = rest.offset;
+        // What follows may be cut short, or be of a tool that is not there: then it counts as
+        // far as it goes.
+        if (rest.tool)
+            run({"sh", "-c", "tail -c +$2 \"$1\" | $3 -dc 2>/dev/null", "sh", ramdisk,
+                 std::to_string(rest.offset + 1), rest.tool},
+                [&](std::string_view content) { bytes += content.size(); });
+        ft::dumps::tell_unpacked(ramdisk, bytes);
+    }
+    return facts(config);
+}
+
 std::vector<std::uint64_t> panics(const ft::DumpConfig &config) {
     const auto now = static_cast<std::uint64_t>(std::time(nullptr));
     auto found = ft::recent_panics(first_line("/proc/cmdline"), now, config);
@@ -81,6 +100,8 @@ void load(const ft::DumpConfig &config) {
         if (!fs::exists(file))
             throw Denied(fmt::format("{} is not there; set kernel and initramfs in {}",
                                      file.string(), configuration));
+    if (state() == "NONE") // for ftd; after a panic there is more urgent work
+        measured(config);
     const std::vector<ft::MemoryRange> ranges = ft::old_ram(map);
     if (ranges.size() > FT_DUMP_RANGES_MAX || ft::write_ranges(ranges).size() > FT_DUMP_MAP_MAX)
         throw Denied(fmt::format("this machine's memory has {} parts, and ft_dump is told of {} at "

@@ -352,10 +352,13 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
                                          "the memory at its edges would not come back",
                                          write_region(crash), facts.block / mib),
                              place});
-        // It is there twice while it is unpacked; the kernel, and what starts, need the rest.
-        if (const std::uint64_t least = 2 * facts.initramfs + 128 * mib; crash.size() < least)
-            bad(fmt::format("the crash region has {} MiB, and this initramfs needs {}",
-                            crash.size() / mib, up(least, mib) / mib),
+        // It is there as a file, and unpacked; the kernel, and what starts, need the rest.
+        const std::uint64_t content = std::max(facts.unpacked, facts.initramfs);
+        if (const std::uint64_t least = facts.initramfs + content + 128 * mib; crash.size() < least)
+            bad(fmt::format(
+                    "the crash region has {} MiB, and this initramfs needs {}: {} as it is, "
+                    "{} unpacked, and what the kernel and the first services take",
+                    crash.size() / mib, up(least, mib) / mib, facts.initramfs / mib, content / mib),
                 "set region_mib in /etc/ftstack/dump.conf, then \"ftctl dump arm\" and reboot");
     }
     if (facts.initramfs == 0)

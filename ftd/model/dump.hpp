@@ -118,6 +118,7 @@ struct DumpFacts {
     bool kexec = false, makedumpfile = false, kdump_tools = false, lockdown = false;
     bool kdump_rule = false;     // kdump-tools would load its own kernel when memory comes or goes
     std::uint64_t initramfs = 0; // bytes; 0: it is not there
+    std::uint64_t unpacked = 0;  // bytes of what is in it; 0: not known
     std::uint64_t space = 0;     // bytes free for dumps
     std::string state = "NONE";  // of ft_dump
 };

@@ -6,6 +6,8 @@
 
 The crash kernel is what the guest was booted with, user space and all.
 """
+import gzip
+
 from _dump import *  # noqa: F403
 from _server import duplex, set_up
 
@@ -18,6 +20,13 @@ first, total = memory(), sum(b - a for a, b in ram()) + REGION[1]
 expect(rc("ftctl dump save") != 0, "saved a dump of a kernel that did not panic")
 arm()
 expect(rc("ftctl dump check") != 2, sh("ftctl dump check", check=False))
+# What counts is what is in the initramfs: here little that unpacks to much.
+put("/persist/well-packed", gzip.compress(bytes(400 << 20), 1))
+sh("cp /etc/ftstack/dump.conf /run/; "
+   "sed -i 's|^initramfs = .*|initramfs = /persist/well-packed|' /etc/ftstack/dump.conf")
+said = sh("ftctl dump check", check=False)
+expect("the crash region has 512 MiB" in said and "400 unpacked" in said, said)
+sh("cp /run/dump.conf /etc/ftstack/; rm /persist/well-packed")
 
 panic()
 back = len(blocks("RETURNED")) + len(blocks("HELD"))

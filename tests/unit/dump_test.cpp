@@ -206,6 +206,11 @@ TEST(Dump, CheckSaysWhatIsMissing) {
     facts = ready();
     facts.initramfs = 200 * mib;
     EXPECT_TRUE(said(facts, true, "has 512 MiB, and this initramfs needs 528"));
+    facts.initramfs = 100 * mib;
+    facts.unpacked = 284 * mib;
+    EXPECT_FALSE(said(facts, true, "and this initramfs needs"));
+    facts.unpacked++;
+    EXPECT_TRUE(said(facts, true, "needs 513: 100 as it is, 284 unpacked"));
     facts.initramfs = 0;
     EXPECT_TRUE(said(facts, true, "initramfs is not there"));
     facts = ready();
