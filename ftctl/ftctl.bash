@@ -59,7 +59,7 @@ _ftctl()
 		wait) words="--duplex --timeout" ;;
 		module) words="list show can-remove remove replace online" ;;
 		bond) words="create set show switch delete" ;;
-		mirror) words="create examine verify remove start resolve replace scrub show prefer" ;;
+		mirror) words="create examine verify remove start resolve replace adopt scrub show prefer" ;;
 		setup) words="--yes --dry-run --root --wipe --replace-blank" ;;
 		config) words=check ;;
 		fault) words="list show clear" ;;
@@ -94,7 +94,8 @@ _ftctl()
 		mirror/scrub) words="--check --repair --stop --wait" ;;
 		mirror/show) words=--json ;;
 		mirror/prefer) words="$(_ftctl_objects devices) both" ;;
-		mirror/resolve | mirror/replace) words="$(_ftctl_objects devices) --wipe" ;;
+		mirror/replace) words="$(_ftctl_objects devices) --wipe" ;;
+		mirror/resolve | mirror/adopt) words=$(_ftctl_objects devices) ;;
 		module/remove) words=--force ;;
 		module/replace) words="--yes --use-blank --timeout" ;;
 		alert/serve) words="--hooks --repeat --limit" ;;
