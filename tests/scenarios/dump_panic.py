@@ -26,7 +26,7 @@ sh("cp /etc/ftstack/dump.conf /run/; "
    "sed -i 's|^initramfs = .*|initramfs = /persist/well-packed|' /etc/ftstack/dump.conf")
 said = sh("ftctl dump check", check=False)
 expect("the crash region has 512 MiB" in said and "400 unpacked" in said, said)
-sh("cp /run/dump.conf /etc/ftstack/; rm /persist/well-packed")
+sh("cp /run/dump.conf /etc/ftstack/; rm /persist/well-packed; sync")
 
 panic()
 back = len(blocks("RETURNED")) + len(blocks("HELD"))
