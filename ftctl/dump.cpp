@@ -113,7 +113,6 @@ void disarm() {
     fmt::print("disarmed; memory that is reserved for the crash kernel is free after a reboot\n");
 }
 
-// A dump's id, and no path.
 void list_all(bool json) {
     need_root();
     const ft::DumpConfig wanted = config();

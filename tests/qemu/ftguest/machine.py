@@ -20,7 +20,7 @@ from .switch import Switch
 SPLAT = re.compile(
     r"\bWARNING\b|\bBUG\b|\bOops\b|\bKASAN\b|\bUBSAN\b|\bKFENCE\b|general protection|"
     r"possible (recursive|circular) locking|inconsistent lock state|INFO: task .* blocked|"
-    r"suspicious RCU|rcu.*detected stall|soft lockup|hard LOCKUP|refcount_t|"
+    r"suspicious RCU|rcu.*detected (expedited )?stall|soft lockup|hard LOCKUP|refcount_t|"
     r"Call Trace|Kernel panic|sleeping function called|unable to handle|kmemleak: [1-9]|"
     r"workqueue lockup|list_(add|del) corruption|Bad page|scheduling while atomic")
 
@@ -134,6 +134,7 @@ class Machine:
             power_on(switch_on, self.log)
         else:
             kept = flavour.snapshot(self.log)
+            told = len(self.said)
             try:
                 self._restore(kept, options, modules)
             except TimeoutError:
@@ -143,6 +144,8 @@ class Machine:
                 self.log("the emulated machine stands still: restoring it again")
                 self.guest.end()
                 self.plugged = {}
+                with self._kmsg_turn:
+                    del self.said[told:]
                 self._restore(kept, options, modules)
             self.boots += 1
             return
@@ -449,10 +452,13 @@ class Machine:
                 if console.exists() else [])
         with self._kmsg_turn:
             lines = [*self.said, *text]
-        bad = [line for line in lines
+        bad = [place for place, line in enumerate(lines)
                if SPLAT.search(line) and not any(rule.search(line) for rule in self.allowed)]
         if bad:
-            raise Failure("the guest's kernel said:\n  " + "\n  ".join(dict.fromkeys(bad)))
+            # With what led to each, and the stack below it.
+            shown = {near for place in bad for near in range(max(place - 4, 0), place + 24)}
+            raise Failure("the guest's kernel said:\n  " + "\n  ".join(
+                lines[place] for place in sorted(shown)[:120] if place < len(lines)))
 
     def verdict(self):
         """The guest's own word that it is sound: silence is failure."""

@@ -11,7 +11,7 @@ from . import store, verbs
 from .machine import Failure, Machine
 from .process import die_with_parent
 
-EMULATOR = 3  # exit status: not the scenario has failed, QEMU has (Guest.crashed)
+EMULATOR = 3  # exit status: not the scenario has failed, QEMU has (Guest.crashed, lost_timer)
 
 
 def _where(error, scenario):
@@ -55,10 +55,10 @@ def main():
             except Failure as splat:
                 if str(splat) != str(error):
                     print(splat, flush=True)
-            if machine.guest and machine.guest.crashed():
-                status = EMULATOR
-            elif machine.guest:
+            if machine.guest and not machine.guest.crashed():
                 machine.guest.testify()
+            if machine.guest and (machine.guest.crashed() or machine.guest.lost_timer()):
+                status = EMULATOR
         finally:
             machine.close()
     # Threads of the harness may still wait for a guest that is gone.

@@ -93,7 +93,8 @@ def _run(path, options):
     try:
         said, status = _run_once(command, options)
         if status == EMULATOR:
-            print(f"again          {_name(path)}: QEMU itself has crashed", flush=True)
+            print(f"again          {_name(path)}: QEMU itself has crashed, or lost a timer",
+                  flush=True)
             shutil.rmtree(folder)
             folder.mkdir()
             said, status = _run_once(command, options)
