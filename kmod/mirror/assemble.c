@@ -3,6 +3,7 @@
  * Assembly, join, replace: what the superblocks say, and what follows. The rows
  * are those of the table in docs/mirror-format.md.
  */
+#include <linux/blkdev.h>
 #include <linux/random.h>
 #include <linux/vmalloc.h>
 
@@ -41,6 +42,12 @@ static void mark_union(struct ftm *m, unsigned int t,
 			cond_resched();
 	}
 	m->sync_total = (u64)atomic_read(&m->n_copy) * ((u64)512 << m->region_shift);
+}
+
+/* Has the leg's device room for what @meta says? */
+static int fits(struct ftm_leg *leg, const struct ft_leg_meta *meta)
+{
+	return ft_geometry_check(meta, bdev_nr_sectors(leg->dev->bdev)) ? -EFBIG : 0;
 }
 
 static void forget_durable(struct ftm *m, unsigned int l)
@@ -91,12 +98,23 @@ static int start_using(struct ftm *m, unsigned int t, u32 more,
  */
 static int join_same(struct ftm *m, struct ftm_request *rq)
 {
+	struct ftm_leg *leg = &m->leg[rq->leg];
+	u64 size = m->leg[!rq->leg].meta.data_size;
 	unsigned int t = rq->leg;
 	int err;
 
 	spin_lock_irq(&m->lock);
-	m->leg[t].meta = rq->meta;
+	leg->meta = rq->meta;
 	spin_unlock_irq(&m->lock);
+	if (rq->meta.data_size != size) {
+		/* Growth that reached one leg only. What the larger one has more
+		 * is dirty on that one [GROW_NOBITS]; nobody has used it.
+		 */
+		rq->meta.data_size = size;
+		err = ftm_write_super(leg, &rq->meta);
+		if (err)
+			return err;
+	}
 	forget_durable(m, t);
 	/* Before it is used: reads that begin later find the suspects. */
 	mark_union(m, t, rq->image);
@@ -124,6 +142,7 @@ static int join_target(struct ftm *m, struct ftm_request *rq, bool marked)
 		spin_unlock_irq(&m->lock);
 		meta = rq->meta;
 		meta.gen = s->meta.gen;
+		meta.data_size = s->meta.data_size;	/* [GROW_JOIN] */
 		meta.base = 0;
 		meta.syncing = 1;
 		err = ftm_write_super(t, &meta);
@@ -197,6 +216,47 @@ static int replace(struct ftm *m, struct ftm_request *rq)
 }
 
 /*
+ * The legs become larger: what is added is dirty on both of them before one of them
+ * says that it has it [GROW_NOBITS], so that whoever finds a leg that is larger than
+ * the other one knows that they differ there. This mirror stays as large as its table
+ * is: its bitmap's bits beyond that are never cleared here, and the region in which its
+ * end lies, and so the first of the new sectors, is held for good [GROW_UNHELD].
+ */
+static int grow(struct ftm *m, struct ftm_request *rq)
+{
+	u32 last = m->regions - 1, regions, l;
+	struct ftm_bucket *b = ftm_bucket(m, last);
+	struct ft_leg_meta meta[FTM_LEGS];
+	int err;
+
+	if ((ftm_flags(m) & FTM_SYNC_ANY) != FTM_SYNC_ANY)
+		return -EBUSY;
+	for (l = 0; l < FTM_LEGS; l++) {
+		meta[l] = m->leg[l].meta;
+		meta[l].data_size = rq->size;
+		err = fits(&m->leg[l], &meta[l]);
+		if (err)
+			return err;
+	}
+	regions = ft_regions(rq->size, m->region_shift);
+	if (!m->end_held) {
+		m->end_held = true;
+		spin_lock_irq(&b->lock);
+		m->region[last].hold++;
+		spin_unlock_irq(&b->lock);
+	}
+	ftm_image_set(m, last);
+	err = ftm_write_added(m, regions);
+	/* The bits are durable on both legs. */
+	for (l = 0; !err && l < FTM_LEGS; l++) {
+		err = ftm_write_super(&m->leg[l], &meta[l]);
+		if (err)
+			ftm_leg_lost(m, l, FT_REASON_IO_ERROR);
+	}
+	return err;
+}
+
+/*
  * Let a leg in, by what both superblocks say now. In the worker, or before the
  * mirror runs. -EAGAIN: again, when the record that is owed has been made.
  */
@@ -209,6 +269,8 @@ int ftm_do_request(struct ftm *m, struct ftm_request *rq)
 
 	if (flags & FTM_FAILED)
 		return -EIO;
+	if (rq->what == FTM_GROW)
+		return grow(m, rq);
 	if ((flags & FTM_USE(t)) || !(flags & FTM_SYNC(!t)))
 		return -EBUSY;
 	if ((flags & FTM_UNREC) && test_bit(FTM_TODO_RECORD, &m->todo))
@@ -237,6 +299,19 @@ int ftm_do_request(struct ftm *m, struct ftm_request *rq)
 	default:
 		return -ENXIO;
 	}
+}
+
+/*
+ * The bitmap of a leg that is to join, and that is going to be as large as the other
+ * one. EFBIG: it has not the room.
+ */
+int ftm_read_joining(struct ftm *m, struct ftm_request *rq)
+{
+	struct ftm_leg *leg = &m->leg[rq->leg];
+	struct ft_leg_meta meta = rq->meta;
+
+	meta.data_size = m->leg[!rq->leg].meta.data_size;
+	return fits(leg, &meta) ?: ftm_read_bitmap(leg, &meta, rq->image);
 }
 
 /* The first leg: it runs alone until the other one is let in. */
@@ -318,10 +393,6 @@ int ftm_assemble(struct ftm *m, bool check_only, char **error)
 			*error = "a leg belongs to another mirror";
 			return -ENXIO;
 		}
-		if (leg->meta.data_size != m->ti->len) {
-			*error = "the table's length is not the size of the mirror";
-			return -EINVAL;
-		}
 		meta[l] = &leg->meta;
 	}
 
@@ -362,6 +433,10 @@ int ftm_assemble(struct ftm *m, bool check_only, char **error)
 		return -ENODEV;
 	}
 
+	if (meta[source]->data_size != m->ti->len) {
+		*error = "the table's length is not the size of the mirror";
+		return -EINVAL;
+	}
 	*error = "out of memory";
 	if (!m->region) {
 		err = alloc_regions(m, meta[source]);
@@ -385,7 +460,7 @@ int ftm_assemble(struct ftm *m, bool check_only, char **error)
 	if (!rq.image)
 		return -ENOMEM;
 	/* A leg that fails from here on is a leg lost: the mirror starts. */
-	err = ftm_read_bitmap(&m->leg[rq.leg], &rq.meta, rq.image);
+	err = ftm_read_joining(m, &rq);
 	if (!err)
 		err = ftm_do_request(m, &rq);
 	kvfree(rq.image);

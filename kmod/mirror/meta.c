@@ -304,6 +304,41 @@ int ftm_write_blocks(struct ftm *m, u8 legs, u8 *ok)
 }
 
 /*
+ * Set the bits of regions from m->regions up to @regions, which this mirror does not
+ * know, on both legs. The image has those of its last block.
+ */
+int ftm_write_added(struct ftm *m, u32 regions)
+{
+	u32 known = m->blocks * FT_BITMAP_BITS, dirty = m->n_dirty, i, l;
+	struct ft_bitmap_block *b;
+	int err;
+	u8 ok;
+
+	for (i = m->regions; i < min(regions, known); i++)
+		ftm_image_set(m, i);
+	m->n_dirty = dirty;
+	err = ftm_write_blocks(m, FTM_USE_ANY, &ok);
+	if (err || ok != FTM_USE_ANY)
+		return err ?: -EIO;
+	b = kzalloc(sizeof(*b), GFP_NOIO);
+	if (!b)
+		return -ENOMEM;
+	memset(b->bits, 0xff, sizeof(b->bits));
+	for (i = m->blocks; !err && i < ft_bitmap_blocks(regions); i++) {
+		ft_bitmap_block_seal(b, i);
+		for (l = 0; !err && l < FTM_LEGS; l++) {
+			struct ftm_leg *leg = &m->leg[l];
+
+			err = leg_write(leg, leg->meta.bitmap_offset + 8ULL * i, b);
+			if (err)
+				ftm_leg_lost(m, l, FT_REASON_IO_ERROR);
+		}
+	}
+	kfree(b);
+	return err;
+}
+
+/*
  * A write of one block of the image, for a commit: in steps, so that nothing is sent
  * before all that is needed is there. None of them sleeps. prepare: NULL if there is
  * no memory. submit: the caller holds the leg, which is put when the write ends.

@@ -232,8 +232,9 @@ struct ftm_mio;
 
 /* What a message asks of the worker. */
 struct ftm_request {
-	enum { FTM_JOIN, FTM_RESOLVE, FTM_REPLACE } what;
+	enum { FTM_JOIN, FTM_RESOLVE, FTM_REPLACE, FTM_GROW } what;
 	unsigned int leg;
+	sector_t size;			/* to grow to */
 	struct ft_leg_meta meta;
 	struct ft_bitmap_block *image;	/* as read from the device */
 	struct completion done;
@@ -252,6 +253,7 @@ struct ftm {
 	bool start_alone;
 	int survivor;			/* -1, or the leg that stays */
 	bool assembled;
+	bool end_held;			/* the last region, for good: grow() */
 	bool registered;		/* with ft_core; under message_lock */
 	bool suspended;
 
@@ -454,6 +456,7 @@ int ftm_read_bitmap(struct ftm_leg *leg, const struct ft_leg_meta *meta,
 		    struct ft_bitmap_block *image);
 int ftm_write_super(struct ftm_leg *leg, struct ft_leg_meta *meta);
 int ftm_write_blocks(struct ftm *m, u8 legs, u8 *ok);
+int ftm_write_added(struct ftm *m, u32 regions);
 int ftm_blank_leg(struct ftm_leg *leg, const struct ft_leg_meta *meta);
 int ftm_flush_legs(struct ftm *m);
 u64 ftm_new_gen(struct ftm *m);
@@ -475,6 +478,7 @@ void ftm_image_release(struct ftm *m);
 
 /* assemble.c */
 int ftm_assemble(struct ftm *m, bool check_only, char **error);
+int ftm_read_joining(struct ftm *m, struct ftm_request *rq);
 int ftm_do_request(struct ftm *m, struct ftm_request *rq);
 int ftm_stop(struct ftm *m);
 

@@ -6,6 +6,7 @@
 #include <linux/blkdev.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/uuid.h>
 
 #include "mirror.h"
@@ -343,6 +344,7 @@ static int register_pair(struct ftm *m)
 static int ftm_preresume(struct dm_target *ti)
 {
 	struct ftm *m = ti->private;
+	unsigned int noio = memalloc_noio_save();	/* it may be our memory's disk */
 	char *error;
 	int err = 0;
 
@@ -366,6 +368,7 @@ static int ftm_preresume(struct dm_target *ti)
 	m->assembled = true;
 out:
 	mutex_unlock(&m->message_lock);
+	memalloc_noio_restore(noio);
 	return err;
 }
 
@@ -496,7 +499,32 @@ static int check_device(struct ftm *m, struct ftm_request *rq)
 		return -ENXIO;
 	if (!ft_legs_related(&rq->meta, &s->meta))
 		return -ENXIO;
-	return ftm_read_bitmap(leg, &rq->meta, rq->image);
+	return ftm_read_joining(m, rq);
+}
+
+/* Have the worker do it, between its own writes of superblocks and bitmaps. */
+static int ask_worker(struct ftm *m, struct ftm_request *rq)
+{
+	init_completion(&rq->done);
+	spin_lock_irq(&m->lock);
+	m->request = rq;
+	spin_unlock_irq(&m->lock);
+	ftm_wake(m);
+	wait_for_completion(&rq->done);
+	return rq->err;
+}
+
+static int grow_legs(struct ftm *m, const char *arg)
+{
+	struct ftm_request rq = { .what = FTM_GROW };
+	u64 size;
+
+	if (kstrtou64(arg, 10, &size) || size % 8)
+		return -EINVAL;
+	if (size < m->ti->len)
+		return -ERANGE;
+	rq.size = size;
+	return ask_worker(m, &rq);
 }
 
 static int add_leg(struct ftm *m, struct ftm_request *rq, const char *path)
@@ -513,15 +541,8 @@ static int add_leg(struct ftm *m, struct ftm_request *rq, const char *path)
 	if (err)
 		goto out;
 	err = check_device(m, rq);
-	if (!err) {
-		init_completion(&rq->done);
-		spin_lock_irq(&m->lock);
-		m->request = rq;
-		spin_unlock_irq(&m->lock);
-		ftm_wake(m);
-		wait_for_completion(&rq->done);
-		err = rq->err;
-	}
+	if (!err)
+		err = ask_worker(m, rq);
 	if (err) {
 		refused(m, rq->leg, err);
 		/* A read that is late keeps the device until it has ended. */
@@ -567,6 +588,8 @@ static int ftm_message(struct dm_target *ti, unsigned int argc, char **argv,
 	} else if (argc == 2 && !strcmp(argv[0], "scrub")) {
 		i = match_string(scrub_modes, ARRAY_SIZE(scrub_modes), argv[1]);
 		err = i < 0 ? i : ftm_scrub(m, i);
+	} else if (argc == 2 && !strcmp(argv[0], "grow")) {
+		err = grow_legs(m, argv[1]);
 	} else if (argc == 3 && !parse_leg(argv[1], &l)) {
 		for (i = 0; i < ARRAY_SIZE(adds); i++) {
 			struct ftm_request rq = { .what = adds[i].what, .leg = l };
@@ -673,7 +696,7 @@ static void ftm_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 static struct target_type ftm_target = {
 	.name = FT_MIRROR_TARGET,
-	.version = { 1, 1, 0 },
+	.version = { 1, 2, 0 },
 	/* What must wait here waits on a list, not in the submitter. */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,

@@ -21,9 +21,10 @@
  *			 are a scrub's limits, too
  *	prefer <0|1>	 read from this leg while it is in sync (default: from both)
  *
- * <length> must be the data_size of the superblocks. The legs are judged when
- * the table is loaded (a refusal is told in the kernel log and as EINVAL), and
- * again when the device is resumed for the first time.
+ * <length> must be the data_size of the superblocks; if they differ, of the leg
+ * that is copied from, or the larger one of two that are both good. The legs are
+ * judged when the table is loaded (a refusal is told in the kernel log and as
+ * EINVAL), and again when the device is resumed for the first time.
  *
  * Messages (dmsetup message NAME 0 ...). None suspends I/O.
  *
@@ -58,6 +59,15 @@
  *				them is right; legs over dm-integrity can: there
  *				the wrong one is the one that cannot be read.
  *	scrub stop		ENOENT: none runs
+ *	grow <sectors>		(target version 1.2) write into both superblocks that
+ *				the mirror has so many sectors, a multiple of 8. The
+ *				device grows when a table of that length is loaded
+ *				and resumed; what is added is made equal then, as
+ *				after a crash. May be repeated. EBUSY: the legs are
+ *				not both in sync. EFBIG: one has not the room, for
+ *				the data or for its bitmap. ERANGE: that is less than
+ *				the table's length. EIO: a leg was lost meanwhile;
+ *				it gets the other one's size when it comes back.
  *
  * Discards and write-zeroes go to both legs as zeroes that may be unmapped, so
  * that both read the same afterwards; if a leg cannot write zeroes by itself, a

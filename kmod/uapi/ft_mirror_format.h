@@ -362,20 +362,20 @@ static inline void ft_bitmap_block_seal(struct ft_bitmap_block *b, __u64 index)
 	b->crc = cpu_to_le32(ft_bitmap_crc(b));
 }
 
-/* Two legs of one mirror that name each other, with the same layout of data. */
+/* Two legs of one mirror that name each other, with regions of one size. */
 static inline int ft_legs_related(const struct ft_leg_meta *x,
 				  const struct ft_leg_meta *y)
 {
 	return !memcmp(x->uuid, y->uuid, 16) && memcmp(x->id, y->id, 16) &&
 	       !memcmp(x->peer, y->id, 16) && !memcmp(y->peer, x->id, 16) &&
-	       x->data_size == y->data_size &&
 	       x->region_shift == y->region_shift;
 }
 
 /*
  * The table "assembly and return". @x, @y: the legs, NULL for one that is
- * missing or blank. @source: 0 or 1, the leg that is copied from or that runs;
- * meaningful for SAME (0), RESUME, ANCESTOR and the ONLY_ verdicts.
+ * missing or blank. @source: 0 or 1, the leg that is copied from or that runs,
+ * and whose data_size is the mirror's; meaningful for SAME (the larger one),
+ * RESUME, ANCESTOR and the ONLY_ verdicts.
  */
 static inline enum ft_verdict ft_verdict(const struct ft_leg_meta *x,
 					 const struct ft_leg_meta *y,
@@ -401,6 +401,8 @@ static inline enum ft_verdict ft_verdict(const struct ft_leg_meta *x,
 			*source = x->syncing ? 1 : 0;
 			return FT_VERDICT_RESUME;
 		}
+		/* Growth that reached one leg only: it goes on. */
+		*source = y->data_size > x->data_size;
 		return x->base || y->base ? FT_VERDICT_DAMAGED :
 					    FT_VERDICT_SAME;
 	}

@@ -413,8 +413,8 @@ Verdict table(const ft_leg_meta *x, const ft_leg_meta *y, int &source) {
                                : FT_VERDICT_ONLY_MAYBE_STALE;
     }
     const bool known = !std::memcmp(x->uuid, y->uuid, 16) && !std::memcmp(x->peer, y->id, 16) &&
-                       !std::memcmp(y->peer, x->id, 16) && x->data_size == y->data_size &&
-                       x->region_shift == y->region_shift && std::memcmp(x->id, y->id, 16) != 0;
+                       !std::memcmp(y->peer, x->id, 16) && x->region_shift == y->region_shift &&
+                       std::memcmp(x->id, y->id, 16) != 0;
     if (!known)
         return FT_VERDICT_UNRELATED;
     if (x->syncing && y->syncing)
@@ -459,7 +459,8 @@ void check_pair(const ft_leg_meta *x, const ft_leg_meta *y) {
         break;
     case FT_VERDICT_SAME:
         same_gens.hold(x->gen == y->gen && !x->syncing && !y->syncing && !x->base && !y->base &&
-                           source == 0,
+                           leg[source]->data_size >= leg[!source]->data_size &&
+                           (source == 0 || y->data_size > x->data_size),
                        both);
         break;
     case FT_VERDICT_SPLIT:

@@ -25,6 +25,8 @@
  *          REPAIR    blocks of a leg may become unreadable
  *          SCRUB     a scrub may copy any block from either leg at any moment
  *                    (more than a scrub does: that copies only what differs)
+ *          GROW      the mirror grows: block 1 is what is added (needs NB=2; with
+ *                    ONEREG the old end lies within a region)
  *          CALM      at any moment faults and new writes may stop for good;
  *                    from there clean duplex is reached in less than 64 steps
  *          NOPANIC   leave out "the host dies, the disks keep their caches"
@@ -116,6 +118,47 @@ bit  named;                             /* host memory: Replace 1 is durable */
 #define S_VALUES(b)
 #endif
 
+#ifdef GROW
+bit  size[2];                           /* the superblock has block 1        */
+bit  grown;                               /* host memory: so has what runs     */
+byte g_bits; bit g_hold;                /* ... legs with the added bits set; the
+                                           region with the old end stays dirty */
+bit  told[2];                           /* ghost: block 1 was written or read */
+#define LARGER(L) size[L] = size[1 - (L)]; told[L] = told[1 - (L)]
+#define RUNS(L)  grown = size[L]; assert(grown || !told[L])
+#define TOLD(b) \
+	if :: (b) && use[0] == IN_SYNC -> told[0] = 1 :: else fi; \
+	if :: (b) && use[1] == IN_SYNC -> told[1] = 1 :: else fi
+#define SHORT    grown = 0; g_bits = 0; g_hold = 0
+#define NOBITS   g_bits = 0
+#define SAMETOLD(L) told[1 - (L)] = told[L]
+#define BLOCKS   (1 + grown)
+#define ADDED(b) ((b) == 0 || size[0] || size[1])
+#ifdef ONEREG
+#define STAYS(r) (g_hold && !grown)
+#else
+#define STAYS(r) ((r) && !grown)
+#endif
+#ifdef BUG_GROW_UNHELD
+#undef STAYS
+#define STAYS(r) 0
+#endif
+#ifdef BUG_GROW_JOIN
+#undef LARGER
+#define LARGER(L) told[L] = told[1 - (L)]
+#endif
+#else
+#define LARGER(L) skip
+#define RUNS(L)  skip
+#define TOLD(b)  skip
+#define SHORT    skip
+#define NOBITS   skip
+#define SAMETOLD(L) skip
+#define BLOCKS   NB
+#define ADDED(b) 1
+#define STAYS(r) 0
+#endif
+
 /* ---- the outside -------------------------------------------------------- */
 bit  present[2];                        /* the leg can be reached            */
 bit  late[2]; byte late_b[2], late_v[2]; /* write of a hung leg, may yet land */
@@ -190,7 +233,7 @@ byte g, i, j, x, row, src;              /* scratch, 0 between steps          */
 #else
 #define READ_SINGLE(L,b) (suspect[b] == 0 || base[L] != 0)
 #endif
-#define READABLE(L,b) (up && use[L] == IN_SYNC && present[L] && !BAD(L,b) && \
+#define READABLE(L,b) (up && (b) < BLOCKS && use[L] == IN_SYNC && present[L] && !BAD(L,b) && \
 	((DUPLEX && READ_DUPLEX(b)) || use[1 - (L)] == TARGET || \
 	 (use[1 - (L)] == MISSING && READ_SINGLE(L,b))))
 
@@ -234,6 +277,9 @@ static void judge(int there)
 		m[L].gen = now.gen[L];
 		m[L].base = now.base[L];
 		m[L].syncing = now.syncing[L];
+#ifdef GROW
+		m[L].data_size = 8 + 8 * now.size[L];
+#endif
 	}
 	now.row = ft_verdict(there & 1 ? &m[0] : NULL, there & 2 ? &m[1] : NULL, &source);
 	now.src = source;
@@ -273,6 +319,9 @@ static int leg_key(int L)
 	k = k * 2 + ((now.w_bit[0] >> L) & 1);
 	k = k * 2 + ((now.f_out >> L) & 1);
 	k = k * 2 + (now.c_st && now.c_src == L);
+#ifdef GROW
+	k = k * 2 + now.size[L];
+#endif
 	return k * 2 + now.lacks[L];
 }
 
@@ -300,6 +349,10 @@ static void canon_legs(void)
 	SWAP(now.gen) SWAP(now.base) SWAP(now.syncing) SWAP(now.bitmap)
 	SWAP(now.present) SWAP(now.late) SWAP(now.late_b) SWAP(now.late_v)
 	SWAP(now.use) SWAP(now.lacks)
+#ifdef GROW
+	SWAP(now.size) SWAP(now.told)
+	now.g_bits = swap_mask(now.g_bits);
+#endif
 #ifdef SHELF
 	SWAP(now.id) SWAP(now.peer)
 #endif
@@ -471,7 +524,7 @@ inline check() {
 #ifndef NOCOVER
 		/* ... and the union of the bitmaps covers every difference that
 		   the legs have, or that a power cut could give them. */
-		assert(BLANK || !RELATED || ((bitmap[0] | bitmap[1]) & SET(REGION(i))) ||
+		assert(BLANK || !RELATED || !ADDED(i) || ((bitmap[0] | bitmap[1]) & SET(REGION(i))) ||
 		       (cut[AT(0,i)] == cut[AT(1,i)] && ONE(cut[AT(0,i)])));
 #endif
 		/* Every answer that a read could get now is allowed. */
@@ -487,7 +540,7 @@ inline check() {
 
 /* ---- parts of steps ------------------------------------------------------ */
 inline stopall() {                      /* host memory is gone               */
-	FORGET; up = 0; use[0] = MISSING; use[1] = MISSING; owed = 0; f_st = 0; f_out = 0;
+	FORGET; SHORT; up = 0; use[0] = MISSING; use[1] = MISSING; owed = 0; f_st = 0; f_out = 0;
 	c_st = 0; c_b = 0; c_src = 0; c_v = 0;
 	i = 0;
 	do
@@ -507,7 +560,7 @@ inline stopall() {                      /* host memory is gone               */
 #define UNION(L) (bitmap[0] | bitmap[1])
 #endif
 inline suspects(m) {                    /* the regions of the mask m         */
-	i = 0; do :: i < NB -> suspect[i] = ((m) >> REGION(i)) & 1; i++ :: else -> break od;
+	i = 0; do :: i < BLOCKS -> suspect[i] = ((m) >> REGION(i)) & 1; i++ :: else -> break od;
 	i = 0; do :: i < NR -> unclean[i] = 2 * (((m) >> i) & 1); i++ :: else -> break od
 }
 inline nosuspects() {
@@ -516,7 +569,7 @@ inline nosuspects() {
 }
 inline begin(L) {                       /* ghost: from now on leg L's history
                                            is what counts                    */
-	i = 0; do :: i < NB -> allowed[i] = after[AT(L,i)]; quiet[i] = 1; i++ :: else -> break od
+	i = 0; do :: i < BLOCKS -> allowed[i] = after[AT(L,i)]; quiet[i] = 1; i++ :: else -> break od
 }
 inline losecache1(L,b) {                /* any value that the cut may leave  */
 	if
@@ -546,13 +599,13 @@ inline mark(T,S) {                      /* Join 1: one FUA superblock write  */
 #ifndef BUG_NOSYN
 	syncing[T] = 1;
 #endif
-	lacks[T] = 1
+	LARGER(T); lacks[T] = 1
 }
 inline drop(L) {                        /* the host declares leg L lost      */
 	if
 	:: use[L] == IN_SYNC && use[1 - (L)] != IN_SYNC -> stopall()
 	:: else ->
-		use[L] = MISSING; f_out = f_out & (3 - SET(L));
+		use[L] = MISSING; f_out = f_out & (3 - SET(L)); NOBITS;
 		c_st = 0; c_b = 0; c_src = 0; c_v = 0;
 		i = 0;
 		do
@@ -720,10 +773,10 @@ inline A_assemble() {                   /* split brain is refused: no step   */
 	atomic { !up && present[0] && present[1] && !SPLIT && !BLANK && RELATED -> d_step {
 		c_code { judge(3); };
 		if
-		:: row == ROW_SAME -> assert(SHARED);
-			up = 1; use[0] = IN_SYNC; use[1] = IN_SYNC; suspects(UNION(0)); begin(0)
+		:: row == ROW_SAME -> assert(SHARED); LARGER(1 - src); RUNS(src);
+			up = 1; use[0] = IN_SYNC; use[1] = IN_SYNC; suspects(UNION(0)); begin(src)
 		:: row == ROW_RESUME || row == ROW_ANCESTOR -> assert(!lacks[src]);
-			mark(1 - src, src); up = 1; use[src] = IN_SYNC; use[1 - src] = TARGET;
+			mark(1 - src, src); RUNS(src); up = 1; use[src] = IN_SYNC; use[1 - src] = TARGET;
 			suspects(UNION(src)); begin(src)
 		:: else -> assert(false)
 		fi; row = 0; src = 0 }; DONE("assemble", NOLEG) }
@@ -731,7 +784,7 @@ inline A_assemble() {                   /* split brain is refused: no step   */
 inline A_resolve(L) {                   /* the operator: leg L survives      */
 	atomic { !up && present[0] && present[1] && SPLIT && RELATED -> d_step {
 		c_code { judge(3); }; assert(row == ROW_SPLIT); row = 0; src = 0;
-		mark(1 - (L), L); lacks[L] = 0;
+		mark(1 - (L), L); lacks[L] = 0; RUNS(L);
 		up = 1; use[L] = IN_SYNC; use[1 - (L)] = TARGET;
 		suspects(UNION(L)); begin(L) }; DONE("split brain resolved, survivor", L) }
 }
@@ -748,7 +801,7 @@ inline A_alone(L) {                     /* policy: start this leg            */
 		assert(src == L && (row == ROW_RECORDED || row == ROW_MAYBE_STALE));
 		row = 0; src = 0;
 #endif
-		up = 1; use[L] = IN_SYNC; suspects(bitmap[L]); begin(L);
+		RUNS(L); up = 1; use[L] = IN_SYNC; suspects(bitmap[L]); begin(L);
 		if :: base[L] -> nosuspects() :: else fi;
 		i = 0; do :: i < NR -> unclean[i] = 0; i++ :: else -> break od }; DONE("started alone", L) }
 }
@@ -762,7 +815,7 @@ inline A_join(L) {                      /* leg L comes to the running array  */
 		!SPLIT && !BLANK && RELATED -> d_step {
 		c_code { judge(3); };
 		if
-		:: row == ROW_SAME -> assert(SHARED);
+		:: row == ROW_SAME -> assert(SHARED); LARGER(L);
 			use[L] = IN_SYNC; owed = 0; suspects(UNION(1 - (L)))
 		:: (row == ROW_RESUME || row == ROW_ANCESTOR) && src == 1 - (L) ->
 			assert(!lacks[src]);
@@ -840,7 +893,7 @@ inline A_finish3(L) {
 inline A_finish4(L) {
 	atomic { BOTH && use[L] == IN_SYNC && use[1 - (L)] == TARGET && EACH(SYNCED) &&
 		c_st == 0 && present[1 - (L)] && base[L] == 0 -> d_step {
-		syncing[1 - (L)] = 0; use[1 - (L)] = IN_SYNC; lacks[1 - (L)] = 0;
+		syncing[1 - (L)] = 0; use[1 - (L)] = IN_SYNC; lacks[1 - (L)] = 0; SAMETOLD(L);
 		i = 0; do :: i < NB -> after[AT(1 - (L),i)] = after[AT(L,i)]; i++ :: else -> break od
 		}; DONE("Finish 4: other leg in sync", L) }
 }
@@ -912,7 +965,7 @@ inline A_rewrite() {
 #endif
 inline A_clear(L,r) {
 	atomic { MAYCLEAR && NOBASE && use[L] && present[L] && BIT(L,r) && FLUSHED(r) &&
-		!SUSPECT(r) && NOTHELD(r) ->
+		!SUSPECT(r) && NOTHELD(r) && !STAYS(r) ->
 		bitmap[L] = bitmap[L] & (255 - SET(r)); DONE("bit cleared", L) }
 }
 #ifdef BUG_ONEBIT
@@ -928,7 +981,7 @@ inline A_clear(L,r) {
 #define NOOVERLAP(b) (!FLY(b))
 #endif
 inline A_write(w,b) {                   /* a fresh value for block b          */
-	atomic { !calm && up && w_st[w] == 0 && NOOVERLAP(b) -> d_step {
+	atomic { !calm && up && (b) < BLOCKS && w_st[w] == 0 && NOOVERLAP(b) -> d_step {
 		x = cut[AT(0,b)] | cut[AT(1,b)] | SET(data[AT(0,b)]) | SET(data[AT(1,b)]) |
 		    allowed[b] | after[AT(0,b)] | after[AT(1,b)] | f_allowed[b] S_VALUES(b);
 		if :: late[0] && late_b[0] == b -> x = x | SET(late_v[0]) :: else fi;
@@ -978,7 +1031,7 @@ inline A_land(w,L) {
 }
 inline A_ack(w) {
 	atomic { w_st[w] == SENT && w_out[w] == 0 && RECORDED -> d_step {
-		w_st[w] = 0;
+		w_st[w] = 0; TOLD(w_b[w]);
 		if :: !FLY(w_b[w]) -> allowed[w_b[w]] = SET(w_v[w]) :: else fi;
 		if :: use[0] == IN_SYNC -> advance(0) :: else fi;
 		if :: use[1] == IN_SYNC -> advance(1) :: else fi;
@@ -1001,7 +1054,7 @@ inline A_flush() {                      /* the user's, or the mirror's own where
 #endif
 		i = 0;
 		do
-		:: i < NB -> f_allowed[i] = allowed[i];
+		:: i < BLOCKS -> f_allowed[i] = allowed[i];
 			if :: BOTH && suspect[i] == COPIED -> suspect[i] = FLUSHING :: else fi; i++
 		:: else -> break
 		od;
@@ -1024,7 +1077,7 @@ inline A_flushack() {
 	atomic { f_st && f_out == 0 && RECORDED -> d_step { f_st = 0;
 		i = 0;
 		do
-		:: i < NB ->
+		:: i < BLOCKS ->
 			if
 			:: use[0] == IN_SYNC && after[AT(0,i)] != f_allowed[i] ->
 				advance(0); after[AT(0,i)] = f_allowed[i]
@@ -1049,7 +1102,7 @@ inline A_flushack() {
 inline A_read(L,b) {
 	atomic { !calm && READABLE(L,b) && !FLY(b) &&
 		!(ONE(allowed[b]) && (!quiet[b] || ONE(after[AT(L,b)]))) -> d_step {
-		x = data[AT(L,b)];
+		x = data[AT(L,b)]; TOLD(b);
 		if
 		:: use[1 - (L)] == MISSING && SHARED && RELATED && !ONE(allowed[b]) &&
 		   cut[AT(1 - (L),b)] != SET(x) -> lacks[1 - (L)] = 1
@@ -1073,6 +1126,29 @@ inline A_read(L,b) {
 		fi; x = 0 }; DONE("read", L) }
 }
 
+#ifdef GROW
+/* ---- growth: bits, superblocks, then another table -------------------------- */
+inline A_growbits(L) {
+	atomic { !calm && DUPLEX && !grown && present[L] && !(g_bits & SET(L)) -> d_step {
+#ifndef BUG_GROW_NOBITS
+		bitmap[L] = bitmap[L] | SET(REGION(1));
+#endif
+		g_bits = g_bits | SET(L); g_hold = 1;
+		/* whatever is there may be read */
+		after[AT(0,1)] = SET(NV) - 1; after[AT(1,1)] = SET(NV) - 1
+		}; DONE("growth: bits set", L) }
+}
+inline A_growsize(L) {
+	atomic { DUPLEX && present[L] && g_bits == 3 && !size[L] ->
+		size[L] = 1; DONE("growth: superblock", L) }
+}
+inline A_reload() {                     /* suspended: nothing is in flight   */
+	atomic { up && !grown && !owed && (size[0] || !use[0]) && (size[1] || !use[1]) &&
+		!w_st[0] && !w_st[NW - 1] && !f_st && !c_st -> d_step { stopall() };
+		DONE("growth: another table", NOLEG) }
+}
+#endif
+
 active proctype mirror() {
 	d_step {
 #ifdef SHELF
@@ -1080,6 +1156,9 @@ active proctype mirror() {
 #endif
 	gen[0] = 1; gen[1] = 1; present[0] = 1; present[1] = 1;
 	i = 0; do :: i < 2 * NB -> cut[i] = 1; after[i] = 1; i++ :: else -> break od; i = 0
+#ifdef GROW
+	data[AT(1,1)] = 1; cut[AT(1,1)] = SET(1)	/* the legs differ there */
+#endif
 	}
 	do
 	:: A_powercut()
@@ -1135,6 +1214,9 @@ active proctype mirror() {
 #if NB == 2
 	:: A_write(1,1)
 #endif
+#endif
+#ifdef GROW
+	:: A_growbits(0) :: A_growbits(1) :: A_growsize(0) :: A_growsize(1) :: A_reload()
 #endif
 #ifdef CALM
 	:: atomic { !calm -> calm = 1 }

@@ -61,7 +61,7 @@ class Mirror:
         sh("dmsetup remove --retry ftm0", 120)
 
     def show(self, module):
-        """gen, base, syncing of a leg's superblock, or what is wrong with it."""
+        """gen, base, syncing, sectors by a leg's superblock, or what is wrong with it."""
         return sh(f"{TOOL} --show {disk(module).dev}").strip()
 
     def identical(self):

@@ -2,10 +2,11 @@
 /*
  * mkmirror - make the superblocks of a mirror by hand, and show them.
  *
- *	mkmirror [--same] [--region-shift N] LEG0 LEG1	a new mirror; prints its
- *			"<sectors> <uuid>". With --same the legs are taken to be
- *			equal, else LEG1 is to be copied in full.
- *	mkmirror --show LEG		one line: gen base syncing, or what is wrong
+ *	mkmirror [--same] [--region-shift N] [--size SECTORS] LEG0 LEG1
+ *			a new mirror; prints its "<sectors> <uuid>". With --same the
+ *			legs are taken to be equal, else LEG1 is to be copied in full.
+ *			Without a size it is as large as the smaller leg.
+ *	mkmirror --show LEG		one line: gen base syncing sectors, or what is wrong
  *
  * For scenarios that test the kernel alone; on a server, ftd does this.
  */
@@ -57,18 +58,21 @@ static int show(const char *path)
 	int fd = leg_open(path, &sectors), i;
 	enum ft_sb_error err;
 
+	/* The kernel's own writes are not in the cache. */
+	if (ioctl(fd, BLKFLSBUF))
+		die(path);
 	for (i = 0; i < FT_SB_SLOTS; i++)
 		if (pread(fd, &sb[i], 4096, FT_SB_SECTOR(i) * 512) != 4096)
 			die(path);
 	err = ft_sb_choose(&sb[0], &sb[1], sectors, &m);
 	if (err == FT_SB_OK)
-		printf("%016llx %016llx %d\n", m.gen, m.base, m.syncing);
+		printf("%016llx %016llx %d %llu\n", m.gen, m.base, m.syncing, m.data_size);
 	else
 		printf("%s\n", text[err]);
 	return 0;
 }
 
-static void make(char **leg, bool same, unsigned int shift)
+static void make(char **leg, bool same, unsigned int shift, __u64 wanted)
 {
 	static struct ft_bitmap_block block;
 	static char zero[4096];
@@ -81,6 +85,8 @@ static void make(char **leg, bool same, unsigned int shift)
 	for (l = 0; l < 2; l++)
 		fd[l] = leg_open(leg[l], &sectors[l]);
 	size = (sectors[0] < sectors[1] ? sectors[0] : sectors[1]) - FT_DATA_ALIGN;
+	if (wanted && wanted < size)
+		size = wanted;
 	if (getrandom(m[0].uuid, 16, 0) != 16 || getrandom(m[0].id, 16, 0) != 16 ||
 	    getrandom(m[1].id, 16, 0) != 16 || getrandom(&m[0].gen, 8, 0) != 8)
 		die("random");
@@ -115,6 +121,7 @@ static void make(char **leg, bool same, unsigned int shift)
 int main(int argc, char **argv)
 {
 	unsigned int shift = FT_REGION_SHIFT_MIN;
+	__u64 size = 0;
 	bool same = false;
 	int i = 1;
 
@@ -125,12 +132,14 @@ int main(int argc, char **argv)
 			same = true;
 		else if (!strcmp(argv[i], "--region-shift"))
 			shift = strtoul(argv[++i], NULL, 10);
+		else if (!strcmp(argv[i], "--size"))
+			size = strtoull(argv[++i], NULL, 10);
 	}
 	if (i != argc - 2) {
-		fprintf(stderr, "usage: mkmirror [--same] [--region-shift N] LEG0 LEG1\n"
+		fprintf(stderr, "usage: mkmirror [--same] [--region-shift N] [--size SECTORS] LEG0 LEG1\n"
 			"       mkmirror --show LEG\n");
 		return 2;
 	}
-	make(&argv[i], same, shift);
+	make(&argv[i], same, shift, size);
 	return 0;
 }

@@ -192,8 +192,13 @@ ft::Leg clone() {
     return leg;
 }
 
-ft::Leg other_size() {
+ft::Leg other_regions() {
     ft::Leg leg = test::leg(1);
+    leg.meta.region_shift++;
+    return leg;
+}
+
+ft::Leg larger(ft::Leg leg) {
     leg.meta.data_size += 8;
     return leg;
 }
@@ -202,6 +207,10 @@ INSTANTIATE_TEST_SUITE_P(
     Rows, Table,
     testing::Values(
         Row{"R1_Same", test::leg(0, 5), test::leg(1, 5), FT_VERDICT_SAME, -1},
+        // Growth that reached one leg: the mirror is as large as that one.
+        Row{"R1_SameLarger", larger(test::leg(0, 5)), test::leg(1, 5), FT_VERDICT_SAME, 0},
+        Row{"R3_AncestorLarger", test::leg(0, 6, 5), larger(test::leg(1, 5)), FT_VERDICT_ANCESTOR,
+            0},
         Row{"R2_Resume", test::leg(0, 5), test::leg(1, 5, 0, true), FT_VERDICT_RESUME, 0},
         Row{"R2_ResumeRecorded", test::leg(0, 5, 4), test::leg(1, 5, 0, true), FT_VERDICT_RESUME,
             0},
@@ -217,7 +226,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"R7_OtherMirror", test::leg(0), other_mirror(), FT_VERDICT_UNRELATED, -1},
         Row{"R7_PeerNotMutual", test::leg(0), other_peer(), FT_VERDICT_UNRELATED, -1},
         Row{"R7_Clone", test::leg(0), clone(), FT_VERDICT_UNRELATED, -1},
-        Row{"R7_Size", test::leg(0), other_size(), FT_VERDICT_UNRELATED, -1}),
+        Row{"R7_Regions", test::leg(0), other_regions(), FT_VERDICT_UNRELATED, -1}),
     [](const auto &row) { return row.param.name; });
 
 TEST(Table, OneLeg) {
