@@ -59,7 +59,7 @@ _ftctl()
 		wait) words="--duplex --timeout" ;;
 		module) words="list show can-remove remove replace online" ;;
 		bond) words="create set show switch delete" ;;
-		mirror) words="create examine verify remove start resolve replace adopt scrub show prefer" ;;
+		mirror) words="create examine verify remove start resolve replace adopt grow scrub show prefer" ;;
 		setup) words="--yes --dry-run --root --wipe --replace-blank" ;;
 		config) words=check ;;
 		fault) words="list show clear" ;;
@@ -91,6 +91,7 @@ _ftctl()
 		bond/switch) words=$(_ftctl_links) ;;
 		bond/show) words=--json ;;
 		mirror/create | mirror/examine | mirror/verify | mirror/remove) compopt -o default ;;
+		mirror/grow) words="--size" ;;
 		mirror/scrub) words="--check --repair --stop --wait" ;;
 		mirror/show) words=--json ;;
 		mirror/prefer) words="$(_ftctl_objects devices) both" ;;

@@ -118,6 +118,7 @@ void add_mirror(CLI::App &app, int &exit) {
     noun->footer("Example: ftctl mirror replace ftm0 11/1");
     struct Options {
         std::string name, device;
+        std::uint64_t size = 0;
         bool wipe = false;
     };
     auto options = std::make_shared<Options>();
@@ -172,6 +173,24 @@ void add_mirror(CLI::App &app, int &exit) {
              "adopt ftm0 11/1");
     adopt->add_option("device", options->device, "Device path of the disk")->required();
     adopt->callback([=] { take(ft::names::flag_adopt); });
+
+    CLI::App *grow = verb("grow", "Make it larger while it is in use", "grow ftm0");
+    grow->add_option("--size", options->size,
+                     "The new size, for example 200G (as large as both disks allow)")
+        ->transform(CLI::AsSizeValue(false));
+    grow->callback([options] {
+        const Client client;
+        const Message request =
+            client.request(mirror_path(options->name), ft::names::mirror, "Grow");
+        sd_bus_message_append(request.get(), "t", options->size);
+        const Message answer = client.call(request);
+        std::uint64_t size = 0;
+        sd_bus_message_read(answer.get(), "t", &size);
+        fmt::print("{0} has {1} now; what was added is being made equal, see \"ftctl status\". "
+                   "What is on it can grow next: \"resize2fs /dev/mapper/{0}\", \"xfs_growfs\", "
+                   "\"pvresize\"\n",
+                   options->name, bytes_text(size));
+    });
 
     CLI::App *prefer =
         verb("prefer", "Read from one leg, until the mirror is started anew", "prefer ftm0 10/1");

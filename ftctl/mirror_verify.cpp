@@ -68,7 +68,8 @@ void verify(const std::array<std::string, 2> &devices, bool as_json, int &exit) 
                                       devices[0], devices[1], devices[0], devices[1]));
     const ft::Bitmap bitmaps[2] = {ft::read_bitmap(devices[0], meta[0]),
                                    ft::read_bitmap(devices[1], meta[1])};
-    const std::uint64_t size = meta[0].data_size * ft::sector;
+    // Growth that reached one leg only: the other has nothing to compare it with yet.
+    const std::uint64_t size = std::min(meta[0].data_size, meta[1].data_size) * ft::sector;
 
     Result result;
     const auto began = std::chrono::steady_clock::now();

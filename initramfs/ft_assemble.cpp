@@ -111,11 +111,9 @@ ft::dm::Table table_of(const ft::MirrorConfig &mirror, const ft::AssemblyPlan &p
                        const Legs &found) {
     ft::dm::Table table;
     table.uuid = mirror.uuid;
-    for (std::size_t i = 0; i < 2; i++) {
+    for (std::size_t i = 0; i < 2; i++)
         table.legs[i] = plan.use[i] ? found.devices[i] : "-";
-        if (plan.use[i])
-            table.sectors = found.legs[i].meta.data_size;
-    }
+    table.sectors = plan.sectors;
     table.words = ft::table_words(mirror, plan);
     return table;
 }

@@ -284,6 +284,14 @@ std::array<ft_leg_meta, 2> new_legs(const std::string &uuid, const std::string &
     return legs;
 }
 
+std::uint64_t room_on(const ft_leg_meta &leg, std::uint64_t bytes) {
+    const std::uint64_t used = leg.data_offset + tail / sector,
+                        left = bytes / sector > used ? (bytes / sector - used) / 8 * 8 : 0,
+                        blocks = (leg.data_offset - leg.bitmap_offset) / (FT_BITMAP_BYTES / sector),
+                        regions = std::min<std::uint64_t>(blocks * FT_BITMAP_BITS, FT_REGIONS_MAX);
+    return std::min(left, regions << leg.region_shift);
+}
+
 void format_legs(const std::array<std::string, 2> &devices,
                  const std::array<ft_leg_meta, 2> &legs) {
     try {

@@ -41,6 +41,10 @@ std::array<ft_leg_meta, 2> new_legs(const std::string &uuid, const std::string &
                                     const std::array<std::uint64_t, 2> &bytes,
                                     std::uint32_t region_shift = 0);
 
+// Sectors that the mirror could have with this leg on a disk of `bytes`: what is left
+// behind its data's offset, as far as its bitmap has room.
+std::uint64_t room_on(const ft_leg_meta &leg, std::uint64_t bytes);
+
 // Make two disks the legs of a new mirror; where the second is not about to be
 // copied to, they are equal already. At any moment before it returns both
 // are blank, or they are the mirror with at most the second leg blank. Throws

@@ -26,6 +26,7 @@ constexpr std::array rules{
     Rule{names::mirror, "Resolve", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Replace", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Scrub", "org.ftstack.ft1.manage-pair"},
+    Rule{names::mirror, "Grow", "org.ftstack.ft1.manage-pair"},
     Rule{names::mirror, "Prefer", "org.ftstack.ft1.manage-pair"},
     Rule{names::dump, "Delete", "org.ftstack.ft1.dump"},
     Rule{names::job, "Cancel", "org.ftstack.ft1.manage-pair"},

@@ -49,6 +49,10 @@ void Call::reply() const {
     sd_bus_reply_method_return(message(), nullptr);
 }
 
+void Call::reply(std::uint64_t number) const {
+    sd_bus_reply_method_return(message(), "t", number);
+}
+
 void Call::reply(const std::string &first, const std::string &second) const {
     sd_bus_reply_method_return(message(), "ss", first.c_str(), second.c_str());
 }

@@ -29,6 +29,7 @@ class Call {
     std::uint64_t number() const;
 
     void reply() const;
+    void reply(std::uint64_t number) const;
     void reply(const std::string &first, const std::string &second) const;
     // Replies with the error, or if there is none without arguments.
     void end(std::exception_ptr error) const;

@@ -64,6 +64,8 @@ const sd_bus_vtable mirror_vtable[] = {
                             dispatch, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Scrub", SD_BUS_ARGS("b", repair), SD_BUS_NO_RESULT, dispatch,
                             SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Grow", SD_BUS_ARGS("t", size), SD_BUS_RESULT("t", size), dispatch,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Prefer", SD_BUS_ARGS("s", device), SD_BUS_NO_RESULT, dispatch,
                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("Name", "s", mirror_property<[](const PairView &p) { return p.name; }>, 0,
@@ -129,6 +131,16 @@ const std::map<std::string, Method> &mirror_methods() {
          [](System &system, const std::shared_ptr<Call> &call) {
              system.scrub(call->object(), call->truth(),
                           [call](std::exception_ptr error) { call->end(error); });
+         }},
+        {"Grow",
+         [](System &system, const std::shared_ptr<Call> &call) {
+             system.grow(call->object(), call->number(),
+                         [call](std::uint64_t bytes, std::exception_ptr error) {
+                             if (error)
+                                 call->end(error);
+                             else
+                                 call->reply(bytes);
+                         });
          }},
         {"Prefer",
          [](System &system, const std::shared_ptr<Call> &call) {

@@ -4,6 +4,7 @@
 #include "ftd/control/system.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -12,6 +13,7 @@
 #include "ftd/common/clock.hpp"
 #include "ftd/common/error.hpp"
 #include "ftd/kernel/device_mapper.hpp"
+#include "legs/disk.hpp"
 #include "legs/leg_io.hpp"
 
 namespace ft {
@@ -25,6 +27,85 @@ constexpr std::uint64_t nobody = ~std::uint64_t{0};
 
 bool carries(ft_member_state state) {
     return state == FT_MEMBER_STATE_IN_SYNC || state == FT_MEMBER_STATE_SYNCING;
+}
+
+dm::Table table_of(const MirrorConfig &mirror, const AssemblyPlan &plan,
+                   const std::array<std::string, 2> &devices) {
+    dm::Table table;
+    table.uuid = mirror.uuid;
+    for (std::size_t i = 0; i < 2; i++)
+        table.legs[i] = plan.use[i] ? "/dev/" + devices[i] : "-";
+    table.sectors = plan.sectors;
+    table.words = table_words(mirror, plan);
+    return table;
+}
+
+// How large the mirror is to be, in sectors. `bytes`: 0, as large as both disks allow.
+std::uint64_t size_to_grow_to(const MirrorConfig &mirror, std::uint64_t now,
+                              const std::array<std::string, 2> &devices, std::uint64_t bytes) {
+    std::array<std::uint64_t, 2> room;
+    for (std::size_t i = 0; i < 2; i++) {
+        const std::string device = "/dev/" + devices[i];
+        const Leg leg = read_leg(device);
+        if (leg.kind != Leg::Kind::leg)
+            throw failed(fmt::format("the superblock of {} cannot be read; nothing was changed",
+                                     mirror.legs[i].str()));
+        room[i] = room_on(leg.meta, OpenDisk(device, O_RDONLY).bytes());
+    }
+    const std::size_t smaller = room[1] < room[0] ? 1 : 0;
+    const std::uint64_t wanted = bytes ? bytes / sector / 8 * 8 : room[smaller];
+    if (bytes && wanted < now)
+        throw refused(fmt::format("{} has {} bytes; a mirror cannot become smaller", mirror.name,
+                                  now * sector));
+    if (wanted > room[smaller])
+        throw refused(fmt::format("{} can have {} bytes at most: the disk at {} has no room for "
+                                  "more; put a larger one in, and replace the leg by it",
+                                  mirror.name, room[smaller] * sector, mirror.legs[smaller].str()));
+    if (!bytes && wanted <= now)
+        throw refused(fmt::format("{} cannot grow: the disk at {} has no room for more; put a "
+                                  "larger one in, and replace the leg by it",
+                                  mirror.name, mirror.legs[smaller].str()));
+    return wanted;
+}
+
+// Both legs become larger, then what runs on them. Returns the bytes that it has then.
+std::uint64_t enlarge(const MirrorConfig &mirror, const std::array<std::string, 2> &devices,
+                      std::uint64_t bytes) {
+    const std::string &name = mirror.name;
+    const std::uint64_t now = dm::sectors(name),
+                        wanted = size_to_grow_to(mirror, now, devices, bytes);
+    if (wanted == now)
+        return now * sector;
+    switch (const int error = dm::message(name, fmt::format("grow {}", wanted))) {
+    case 0:
+        break;
+    case EBUSY:
+        throw refused(fmt::format("{} has lost a leg just now; try again when it is DUPLEX", name));
+    case EINVAL:
+        throw failed(fmt::format("the kernel module ft_mirror that is loaded cannot let {} grow: "
+                                 "it is older than ftd; reboot",
+                                 name));
+    default:
+        throw failed(fmt::format("{} cannot grow: {}; it is as large as before, try again when it "
+                                 "is DUPLEX",
+                                 name, std::strerror(error)));
+    }
+    // From here on the superblocks have the new size: whatever fails now, the mirror
+    // has it when it is started the next time.
+    try {
+        dm::resize(name, wanted);
+    } catch (const Error &) {
+        if (!dm::suspended(name))
+            throw;
+        // A leg went at that very moment: go on with what is there, its users wait.
+        const AssemblyPlan plan =
+            plan_assembly(mirror, {read_leg("/dev/" + devices[0]), read_leg("/dev/" + devices[1])},
+                          {.alone = true, .survivor = {}});
+        if (plan.action == AssemblyPlan::Action::refuse)
+            throw;
+        dm::reload(name, table_of(mirror, plan, devices));
+    }
+    return wanted * sector;
 }
 
 } // namespace
@@ -149,14 +230,11 @@ void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *,
         finished(mirror.name, nullptr);
         return;
     }
-    dm::Table table;
-    table.uuid = mirror.uuid;
-    for (std::size_t i = 0; i < 2; i++) {
-        table.legs[i] = plan.use[i] ? "/dev/" + disks[i]->name : "-";
+    std::array<std::string, 2> devices;
+    for (std::size_t i = 0; i < 2; i++)
         if (plan.use[i])
-            table.sectors = legs[i].meta.data_size;
-    }
-    table.words = table_words(mirror, plan);
+            devices[i] = disks[i]->name;
+    const dm::Table table = table_of(mirror, plan, devices);
     workers_.run(
         mirror.name, start_seconds, [name = mirror.name, table] { dm::create(name, table); },
         [this, name = mirror.name](std::exception_ptr error) {
@@ -383,6 +461,28 @@ void System::scrub(const std::string &name, bool repair, Done done) {
                                          std::generic_category().message(error))));
         },
         std::move(done));
+}
+
+void System::grow(const std::string &name, std::uint64_t bytes,
+                  std::function<void(std::uint64_t bytes, std::exception_ptr)> done) {
+    const MirrorConfig &mirror = configured_mirror(name);
+    const KernelPair &pair = running_mirror(name);
+    if (pair.state != FT_PAIR_STATE_DUPLEX)
+        throw refused(fmt::format("{} is {}: it can grow when both legs are in sync", name,
+                                  ft::name(pair.state)));
+    PairWork &state = work(name);
+    if (state.busy)
+        throw refused(name + " is being worked on just now; try again in a moment");
+    state.busy = true;
+    const std::array<std::string, 2> devices{pair.members[0].device, pair.members[1].device};
+    auto grown = std::make_shared<std::uint64_t>(0);
+    workers_.run(
+        name, start_seconds,
+        [mirror, devices, bytes, grown] { *grown = enlarge(mirror, devices, bytes); },
+        [this, name, grown, done = std::move(done)](std::exception_ptr error) {
+            finished(name, nullptr);
+            done(error ? 0 : *grown, error);
+        });
 }
 
 void System::prefer(const std::string &name, const std::string &device, Done done) {

@@ -66,6 +66,9 @@ class System {
     void replace(const std::string &mirror, const std::string &device, std::uint64_t flags,
                  Done done);
     void scrub(const std::string &mirror, bool repair, Done done);
+    // `bytes`: 0, as large as both disks allow. Tells how many it has then.
+    void grow(const std::string &mirror, std::uint64_t bytes,
+              std::function<void(std::uint64_t bytes, std::exception_ptr)> done);
     void prefer(const std::string &mirror, const std::string &device, Done done);
     void clear_fault(const std::string &device);
     void delete_dump(const std::string &id, Done done);

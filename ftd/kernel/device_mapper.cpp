@@ -56,6 +56,39 @@ int run(const Task &task, bool udev = false) {
     return done ? 0 : error ? error : EIO;
 }
 
+std::string parameters_of(const Table &table) {
+    return fmt::format("{} {} {}{}", table.uuid, table.legs[0], table.legs[1],
+                       table.words.empty() ? "" : " " + table.words);
+}
+
+// What runs: its length, and its parameters.
+std::pair<std::uint64_t, std::string> running(const std::string &name) {
+    const Task table = task(DM_DEVICE_TABLE, name);
+    if (const int error = run(table))
+        throw failed(fmt::format("{}: its table cannot be read: {}", name, std::strerror(error)));
+    std::uint64_t start = 0, length = 0;
+    char *type = nullptr, *parameters = nullptr;
+    dm_get_next_target(table.get(), nullptr, &start, &length, &type, &parameters);
+    if (!type || std::strcmp(type, FT_MIRROR_TARGET) != 0)
+        throw failed(fmt::format("{} is no mirror that runs", name));
+    return {length, parameters};
+}
+
+void replace_table(const std::string &name, std::uint64_t sectors, const std::string &parameters) {
+    const Task load = task(DM_DEVICE_RELOAD, name);
+    if (!dm_task_add_target(load.get(), 0, sectors, FT_MIRROR_TARGET, parameters.c_str()))
+        throw failed(fmt::format("{}: device-mapper refused its table", name));
+    if (const int error = run(load))
+        throw failed(fmt::format("{} cannot be changed: {}; the kernel log says why", name,
+                                 std::strerror(error)));
+    // Suspends what runs, without having file systems write back what they have.
+    const Task resume = task(DM_DEVICE_RESUME, name);
+    dm_task_skip_lockfs(resume.get());
+    if (const int error = run(resume, true))
+        throw failed(fmt::format("{} could not be started anew: {}; the kernel log says why", name,
+                                 std::strerror(error)));
+}
+
 } // namespace
 
 bool target_known() {
@@ -86,9 +119,7 @@ bool target_known() {
 void create(const std::string &name, const Table &table) {
     const std::lock_guard guard(library);
     const Task create = task(DM_DEVICE_CREATE, name);
-    const std::string parameters =
-        fmt::format("{} {} {}{}", table.uuid, table.legs[0], table.legs[1],
-                    table.words.empty() ? "" : " " + table.words);
+    const std::string parameters = parameters_of(table);
     if (!dm_task_set_uuid(create.get(), owner(table.uuid).c_str()) ||
         !dm_task_add_target(create.get(), 0, table.sectors, FT_MIRROR_TARGET, parameters.c_str()))
         throw failed(fmt::format("{}: device-mapper refused its table", name));
@@ -98,6 +129,28 @@ void create(const std::string &name, const Table &table) {
                                  error == EEXIST || error == EBUSY
                                      ? "a device-mapper device of this name or uuid exists"
                                      : std::strerror(error)));
+}
+
+std::uint64_t sectors(const std::string &name) {
+    const std::lock_guard guard(library);
+    return running(name).first;
+}
+
+void resize(const std::string &name, std::uint64_t sectors) {
+    const std::lock_guard guard(library);
+    replace_table(name, sectors, running(name).second);
+}
+
+void reload(const std::string &name, const Table &table) {
+    const std::lock_guard guard(library);
+    replace_table(name, table.sectors, parameters_of(table));
+}
+
+bool suspended(const std::string &name) {
+    const std::lock_guard guard(library);
+    const Task task = dm::task(DM_DEVICE_INFO, name);
+    dm_info info{};
+    return !run(task) && dm_task_get_info(task.get(), &info) && info.suspended;
 }
 
 void create_read_only(const std::string &name, const Table &table, std::uint64_t offset) {

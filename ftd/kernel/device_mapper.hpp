@@ -20,6 +20,13 @@ struct Table {
 bool target_known();
 // After it returns udev has made /dev/mapper/NAME. On an error there is no device.
 void create(const std::string &name, const Table &table);
+// How large it is.
+std::uint64_t sectors(const std::string &name);
+// Another table in place of the one that runs; I/O waits meanwhile. If the new one is
+// refused the old one runs on, but if it cannot be started, the device is suspended.
+void resize(const std::string &name, std::uint64_t sectors); // all else as it is
+void reload(const std::string &name, const Table &table);
+bool suspended(const std::string &name);
 // Where the target is not to be had: a leg's data from `offset` on, read only.
 void create_read_only(const std::string &name, const Table &table, std::uint64_t offset);
 // False: no such device.

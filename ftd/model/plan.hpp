@@ -31,6 +31,7 @@ struct AssemblyPlan {
     Action action = Action::refuse;
     std::array<bool, 2> use{};
     std::optional<int> survivor; // split brain, resolved by a person
+    std::uint64_t sectors = 0;   // the mirror's size, of the leg that counts
     ft_reason reason = FT_REASON_NONE;
     std::string next_action;
     std::array<Finding, 2> findings{}; // meaningful for the legs that are not used

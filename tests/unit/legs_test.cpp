@@ -80,6 +80,22 @@ TEST_F(Legs, WhatIsWrittenIsRead) {
     }
 }
 
+TEST_F(Legs, RoomToGrow) {
+    constexpr std::uint64_t mib = 1 << 20;
+    const ft_leg_meta leg = ft::new_legs(ft::new_uuid(), "m", {bytes, bytes}, 7)[0];
+    // As large as it was made, then what was added, to the block.
+    EXPECT_EQ(ft::room_on(leg, bytes), leg.data_size);
+    EXPECT_EQ(ft::room_on(leg, bytes + mib + 4095), leg.data_size + mib / ft::sector);
+    EXPECT_EQ(ft::room_on(leg, mib), 0U);
+    // Regions of 64 KiB fill the room for their bits first.
+    ft_leg_meta grown = leg;
+    grown.data_size = ft::room_on(leg, 1000 * 1024 * mib);
+    EXPECT_EQ(grown.data_size, (leg.data_offset - leg.bitmap_offset) / 8 * FT_BITMAP_BITS * 128);
+    EXPECT_EQ(ft_geometry_check(&grown, ~0ULL >> 9), FT_SB_OK);
+    grown.data_size += 8;
+    EXPECT_EQ(ft_geometry_check(&grown, ~0ULL >> 9), FT_SB_GEOMETRY);
+}
+
 TEST_F(Legs, DamagedBitmapIsDirty) {
     auto legs = ft::new_legs(ft::new_uuid(), "m", {bytes, bytes});
     legs[1].syncing = 0;

@@ -45,6 +45,26 @@ TEST(Assembly, GoodPairsStart) {
     }
 }
 
+TEST(Assembly, AsLargeAsTheLegThatCounts) {
+    constexpr std::uint64_t old = 1 << 18, grown = old + 4096;
+    const auto larger = [](ft::Leg leg) {
+        leg.meta.data_size = grown;
+        return leg;
+    };
+    // Growth that reached one leg goes on; an older leg takes the newer one's size.
+    EXPECT_EQ(assemble(test::leg(0), test::leg(1)).sectors, old);
+    EXPECT_EQ(assemble(test::leg(0), larger(test::leg(1))).sectors, grown);
+    EXPECT_EQ(assemble(larger(test::leg(0)), test::leg(1)).sectors, grown);
+    EXPECT_EQ(assemble(larger(test::leg(0, 5)), test::leg(1, 6, 5)).sectors, old);
+    EXPECT_EQ(assemble(test::leg(0, 5), larger(test::leg(1, 6, 5))).sectors, grown);
+    EXPECT_EQ(assemble(larger(test::leg(0, 5, 4)), disk(Kind::absent)).sectors, grown);
+    for (const int survivor : {0, 1})
+        EXPECT_EQ(assemble(test::leg(0, 6, 5), larger(test::leg(1, 7, 5)),
+                           {.alone = false, .survivor = survivor})
+                      .sectors,
+                  survivor ? grown : old);
+}
+
 TEST(Assembly, RecordedLegStartsAlone) {
     for (const Kind kind :
          {Kind::absent, Kind::unreadable, Kind::blank, Kind::other, Kind::damaged}) {
