@@ -149,9 +149,23 @@ def own():
     return store.product("own", store.key(QEMU / "guest/root", QEMU / "ftguest/layers.py", programs.name), make)
 
 
+def _own_modules(kernel, target):
+    """Those of the tests' own, for a kernel that they are for, and whose headers are there."""
+    if kernel.root or not kernel.version.startswith("6.1.") or \
+            not (kernel.modules / "build").exists():
+        return
+    work = shutil.copytree(QEMU / "kmod", target / "kmod")
+    run(["make", "-s", "-C", kernel.modules / "build", f"M={work}", "modules"])
+    for file in work.glob("*.ko"):
+        run(["strip", "--strip-debug", file])
+        shutil.move(file, target)
+    shutil.rmtree(work)
+
+
 def modules(kernel):
     """The kernel modules a guest needs, as a folder to build upon."""
     wanted = QEMU / "kmodules"
+    own = sorted((QEMU / "kmod").iterdir())
 
     def make(folder):
         target = folder / "usr/lib/modules" / kernel.version
@@ -167,12 +181,13 @@ def modules(kernel):
                 inside = file.resolve().relative_to(kernel.modules.resolve())
                 (target / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(file, target / inside)
+        _own_modules(kernel, target)
         for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
             if (kernel.modules / name).exists():
                 shutil.copy2(kernel.modules / name, target / name)
         (folder / "lib").symlink_to("usr/lib")
         run(["depmod", "-b", folder, kernel.version])
-    return store.product("modules", store.key(kernel.key, wanted), make)
+    return store.product("modules", store.key(kernel.key, wanted, *own), make)
 
 
 def under_test(kernel, bare=False):

@@ -150,8 +150,15 @@ class Machine:
             self.boots += 1
             return
         self.boots += 1
+        self._without_fua()
         for module in modules:
             self.wait_devices(module)
+
+    def _without_fua(self):
+        """A write is durable when the guest's kernel thinks so (tests/qemu/kmod/nofua.c)."""
+        if self.settings["backend"] == "fault":
+            self.job("modprobe -q nofua || exit 0; for disk in /sys/class/nvme/nvme*; do"
+                     " [ ! -e $disk ] || echo 1 > $disk/rescan_controller; done").wait(60)
 
     def _restore(self, kept, options, modules):
         """A guest as it was when its snapshot was taken, and the modules plugged in."""
@@ -161,6 +168,7 @@ class Machine:
                            self._record)
         self.guest.resume()
         self.guest.greet(60)
+        self._without_fua()
         for module in modules:
             self.insert(module, wait=False)
         for module in modules:
