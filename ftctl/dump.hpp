@@ -3,12 +3,11 @@
 // daemon: nothing of a dump waits for it.
 #pragma once
 
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "dumps/dumps.hpp"
+#include "ftctl/run.hpp"
 
 namespace ftctl::dump {
 
@@ -16,9 +15,6 @@ using namespace ft::dumps;
 
 // One write(2) of it; throws Denied that says `what` could not be done.
 void write(const fs::path &path, const std::string &text, const std::string &what);
-// Exit status of a program; its output goes where ours does, or to `said`, as it comes.
-int run(const std::vector<std::string> &words,
-        const std::function<void(std::string_view)> &said = nullptr);
 void need_root();
 // The facts of this machine; measures first what has not been measured yet: up to some seconds.
 ft::DumpFacts measured(const ft::DumpConfig &config);

@@ -10,12 +10,15 @@
 
 #include "ftctl/client.hpp"
 #include "ftctl/render.hpp"
+#include "ftctl/run.hpp"
 #include "ftctl/verbs.hpp"
 #include "ftd/common/names.hpp"
 
 namespace ftctl {
 
 namespace {
+
+constexpr unsigned devices_seconds = 10; // until a module's disks are there again
 
 void list() {
     const auto document = status_document(Client().objects());
@@ -51,14 +54,6 @@ void show(const std::string &id) {
         fmt::format("there is no module {}; \"ftctl module list\" shows which there are", id));
 }
 
-void remove(const std::string &id, bool force) {
-    const Client client;
-    const Message request = client.request(module_path(id), ft::names::module, "Remove");
-    sd_bus_message_append(request.get(), "b", force);
-    client.call(request);
-    fmt::print("module {} is OFFLINE: it is safe to pull\n", id);
-}
-
 // The module's part of the picture.
 nlohmann::ordered_json module_of(const nlohmann::ordered_json &document, const std::string &id) {
     for (const auto &module : document["modules"])
@@ -66,6 +61,45 @@ nlohmann::ordered_json module_of(const nlohmann::ordered_json &document, const s
             return module;
     throw Denied(
         fmt::format("there is no module {}; \"ftctl module list\" shows which there are", id));
+}
+
+// Whether ledmon is there and did it.
+bool ledctl(const std::string &word) {
+    try {
+        return run({"ledctl", word}, [](std::string_view) {}) == 0;
+    } catch (const Denied &) {
+        return false;
+    }
+}
+
+// The locate LEDs of the module's disks, as far as ledmon reaches them; the slot's own
+// indicator is the kernel's. They are told by the disks' names, which go with the disks:
+// before the module is cut off, and when it is back. Returns whether it has disks.
+bool locate(const nlohmann::ordered_json &module, bool on) {
+    bool any = false;
+    for (const auto &device : module["devices"]) {
+        if (device["kind"] != "disk" || device["name"] == "")
+            continue;
+        any = true;
+        ledctl(fmt::format("{}=/dev/{}", on ? "locate" : "locate_off",
+                           device["name"].get<std::string>()));
+    }
+    return any;
+}
+
+void remove(const std::string &id, bool force) {
+    Client client;
+    const auto module = module_of(status_document(client.objects()), id);
+    const Message request = client.request(module_path(id), ft::names::module, "Remove");
+    sd_bus_message_append(request.get(), "b", force);
+    locate(module, true);
+    try {
+        client.call(request);
+    } catch (...) {
+        locate(module, false);
+        throw;
+    }
+    fmt::print("module {} is OFFLINE: it is safe to pull\n", id);
 }
 
 void can_remove(const std::string &id, int &exit) {
@@ -160,12 +194,19 @@ void replace(const std::string &id, bool yes, bool blank, unsigned timeout, int 
                 }
         return all;
     });
+    locate(module_of(look(), id), false);
     fmt::print("done: module {} is in use, and its pairs are DUPLEX\n", id);
 }
 
 void online(const std::string &id) {
-    const Client client;
+    Client client;
     client.call(client.request(module_path(id), ft::names::module, "Online"));
+    const auto dark = [&] {
+        return locate(module_of(status_document(client.objects()), id), false);
+    };
+    if (ledctl("--version"))
+        client.watch(devices_seconds,
+                     [&](const std::string &, sd_bus_message *) { return !dark(); });
     fmt::print("module {} is taken in again; see \"ftctl status\"\n", id);
 }
 

@@ -81,7 +81,6 @@ TEST_F(Legs, WhatIsWrittenIsRead) {
 }
 
 TEST_F(Legs, RoomToGrow) {
-    constexpr std::uint64_t mib = 1 << 20;
     const ft_leg_meta leg = ft::new_legs(ft::new_uuid(), "m", {bytes, bytes}, 7)[0];
     // As large as it was made, then what was added, to the block.
     EXPECT_EQ(ft::room_on(leg, bytes), leg.data_size);
