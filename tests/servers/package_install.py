@@ -39,10 +39,13 @@ note("mounted at boot")
 # Told to go, they go; the pairs stay until the next boot, the legs keep their data.
 for package in ("ftstack", "ftstack-dkms"):
     refused(f"apt-get remove -y {package}", "ftm0", "ftb0")
+sh("mkdir -p /etc/default/grub.d && touch /etc/default/grub.d/ftstack-dump.cfg /etc/ftstack/dump.conf "
+   "&& systemctl enable ftstack-dump ftstack-dump-load")
 sh("FTSTACK_REMOVE=anyway apt-get remove -y ftstack", 300)
 expect(sh("cat /data/kept").strip() == "kept" and rc("dmsetup info ftm0") == 0, "the pair is gone")
 expect(rc("test -e /etc/ftstack/ftd.conf") == 0, "the configuration is gone")
 sh("FTSTACK_REMOVE=anyway apt-get purge -y ftstack ftstack-dkms", 300)
 left = sh("ls -d /etc/ftstack /var/lib/ftstack /var/lib/dkms/ftstack /etc/*/*/zzz-ftstack "
+          "/etc/default/grub.d/ftstack* /etc/systemd/system/*/ftstack* "
           "2>/dev/null; true")
 expect(not left, f"something was left: {left}")
