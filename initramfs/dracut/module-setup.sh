@@ -3,8 +3,8 @@
 # For dracut: what starts the mirrors below the root file system.
 
 check() {
-	[ -f "${dracutsysrootdir-}/etc/ftstack/ftd.conf" ] || return 255
-	[ -n "$(/usr/lib/ftstack/early-mirrors)" ] || return 255
+	# On one that is prepared but not mounted yet, root=/dev/mapper/NAME will say so.
+	grep -qs '^\[\[mirror\]\]' "${dracutsysrootdir-}/etc/ftstack/ftd.conf" || return 255
 }
 
 depends() {
@@ -23,4 +23,6 @@ install() {
 	inst_simple /etc/ftstack/ftd.conf
 	/usr/lib/ftstack/early-mirrors >"$initdir/etc/ftstack/early-mirrors"
 	inst_hook initqueue/settled 10 "$moddir/ftstack.sh"
+	# With systemd nobody looks into that queue unless told.
+	dracut_need_initqueue
 }
