@@ -25,6 +25,8 @@ using namespace dump;
 using nlohmann::ordered_json;
 
 constexpr char grub[] = "/etc/default/grub.d/ftstack-dump.cfg";
+constexpr char boot_copy[] = "/usr/lib/ftstack/boot-copy";
+constexpr int no_boot_partition = 3;
 constexpr std::uint64_t mib = 1 << 20;
 
 int check(bool json) {
@@ -49,12 +51,27 @@ int check(bool json) {
     return worst;
 }
 
+bool boot_partitions() {
+    return fs::exists(boot_copy) &&
+           run({boot_copy, "--check"}, [](std::string_view) {}) != no_boot_partition;
+}
+
+// GRUB's own menu, and that of the modules' boot partitions, have the kernel's command line.
+void write_menus() {
+    const bool copied = boot_partitions();
+    if (copied && run({boot_copy}) != 0)
+        throw Denied("a module's boot partition could not be written; boot-copy's message is "
+                     "above");
+    if ((!copied || fs::exists("/boot/grub/grub.cfg")) && run({"update-grub"}) != 0)
+        throw Denied("update-grub failed; its message is above");
+}
+
 // What the boot loader is told; none: it has no drop-ins that we know of.
 void reserve(const ft::MemoryRange &region) {
     const std::string line =
         fmt::format("GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT crashkernel={}\"\n",
                     ft::write_region(region));
-    if (!fs::exists("/etc/default/grub")) {
+    if (!fs::exists("/etc/default/grub") && !boot_partitions()) {
         fmt::print("there is no GRUB here: give the kernel crashkernel={} by hand, reboot, and run "
                    "\"ftctl dump arm\" again\n",
                    ft::write_region(region));
@@ -70,8 +87,7 @@ void reserve(const ft::MemoryRange &region) {
     if (!file)
         throw Denied(fmt::format("{} cannot be written", grub));
     fmt::print("{}:\n  {}", grub, line);
-    if (run({"update-grub"}) != 0)
-        throw Denied("update-grub failed; its message is above");
+    write_menus();
     fmt::print("reboot, and run \"ftctl dump arm\" again; \"ftctl dump disarm\" takes it back\n");
 }
 
@@ -109,7 +125,7 @@ void disarm() {
     if (first_line("/sys/kernel/kexec_crash_loaded") == "1" && run({"kexec", "-p", "-u"}) != 0)
         throw Denied("the crash kernel could not be unloaded: kexec's message is above");
     if (fs::remove(grub))
-        run({"update-grub"});
+        write_menus();
     fmt::print("disarmed; memory that is reserved for the crash kernel is free after a reboot\n");
 }
 
