@@ -90,10 +90,11 @@ install-user: user
 dkms-install:
 	@$(top)/scripts/dkms-install
 
-## make uninstall        take away what `make install` and `make dkms-install` have put there
+## make uninstall        take away what `make install` has put there
 uninstall:
 	@$(top)/scripts/uninstall $(build)/user/install_manifest.txt
 
+## make dkms-remove      take the kernel modules out of DKMS again
 dkms-remove:
 	@$(top)/scripts/dkms-remove
 
