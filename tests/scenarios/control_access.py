@@ -12,7 +12,8 @@ ROOT = "/org/ftstack/ft1"
 NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups --"
 ARGUMENTS = {
     "Propose": "a{sv} 0", "Apply": "st '' 0", "ClearFault": "s 11/1", "Remove": "b false",
-    "Resolve": "s 10/1", "Replace": "st 11/1 0", "Scrub": "b false", "Prefer": "s 10/1",
+    "Resolve": "s 10/1", "Replace": "st 11/1 0", "Scrub": "b false", "Grow": "t 0",
+    "Prefer": "s 10/1",
 }
 PATHS = {"Manager": ROOT, "Module": f"{ROOT}/module/11", "Bond": f"{ROOT}/bond/ftb0",
          "Mirror": f"{ROOT}/mirror/ftm0", "Dump": f"{ROOT}/dump/_320261121_2d204501"}
