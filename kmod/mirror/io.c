@@ -816,8 +816,23 @@ static u8 late_legs(struct ftm_range *rg, unsigned long limit)
 }
 
 /*
- * Declare a leg lost that has not answered a write, a flush or a copy for too
- * long. Runs while the mirror is active.
+ * A leg that lets requests wait, and has answered none for too long. So it is found
+ * even if there are only reads, which go to the legs without being noted anywhere.
+ */
+static bool silent(struct ftm_leg *leg, unsigned long limit)
+{
+	if (!(ftm_flags(leg->m) & FTM_USE(leg->index)))
+		return false;
+	if (!atomic_read(&leg->outstanding))
+		WRITE_ONCE(leg->answered_at, jiffies);	/* nothing to answer */
+	/* The next look is an eighth of the deadline away. */
+	return time_after(jiffies, READ_ONCE(leg->answered_at) + limit + limit / 8);
+}
+
+/*
+ * Declare a leg lost that has not answered for too long. What was sent to it ends
+ * when its device gives it up: until then its pages are the device's. Reads go on
+ * from the other leg then. Runs while the mirror is active.
  */
 void ftm_watch_work(struct work_struct *work)
 {
@@ -836,6 +851,9 @@ void ftm_watch_work(struct work_struct *work)
 				late |= late_legs(rg, limit);
 			spin_unlock_irq(&b->lock);
 		}
+		for (l = 0; l < FTM_LEGS; l++)
+			if (silent(&m->leg[l], limit))
+				late |= BIT(l);
 		for (l = 0; l < FTM_LEGS; l++)
 			if ((late & BIT(l)) && late != 3)
 				ftm_leg_lost(m, l, FT_REASON_TIMEOUT);

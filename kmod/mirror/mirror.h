@@ -161,6 +161,7 @@ struct ftm_leg {
 	struct dm_dev *dev;
 	struct ft_leg_meta meta;	/* written by the worker under ftm::lock */
 	atomic_t outstanding;		/* requests sent and not ended */
+	unsigned long answered_at;	/* jiffies when the last one ended; racy */
 	sector_t next_read;		/* end of the last read: a hint, racy */
 	atomic_t read_errors, write_errors;
 	atomic_t rewritten;		/* blocks that it could not read */
@@ -383,8 +384,11 @@ static inline void ftm_todo(struct ftm *m, int what)
  */
 static inline void ftm_leg_put_locked(struct ftm_leg *leg)
 {
+	unsigned long now = jiffies;
 	struct ftm *m = leg->m;
 
+	if (READ_ONCE(leg->answered_at) != now)
+		WRITE_ONCE(leg->answered_at, now);
 	/* Where preemption is off, which is a read-side section of RCU: the
 	 * destructor waits for a grace period after the zero.
 	 *

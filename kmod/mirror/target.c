@@ -375,11 +375,14 @@ out:
 static void ftm_resume(struct dm_target *ti)
 {
 	struct ftm *m = ti->private;
+	unsigned int l;
 
 	/* Buffers that change in flight would make the legs differ. */
 	ft_stable_writes(dm_disk(dm_table_get_md(ti->table))->queue);
 	WRITE_ONCE(m->suspended, false);
 	WRITE_ONCE(m->stopping, false);
+	for (l = 0; l < FTM_LEGS; l++)
+		WRITE_ONCE(m->leg[l].answered_at, jiffies);
 	queue_delayed_work(m->wq, &m->watch, HZ);
 	queue_delayed_work(m->wq, &m->cleaner, msecs_to_jiffies(FTM_CLEAN_MS));
 	queue_work(m->wq, &m->copier);

@@ -24,6 +24,22 @@ boot(size="64M")
 mirror = Legs("--same --region-shift 8", legs=linear())
 mirror.assemble()
 mirror.message("timeout_ms 700")
+
+# Nothing but reads: one waits for the disk, all others go to the other leg.
+mirror.message("prefer 1")
+hang()
+READ = "dd if=/dev/mapper/ftm0 of=/dev/null bs=4k count=1 iflag=direct status=none"
+waiting = start(READ)
+mirror.wait("SIMPLEX", 60)
+expect(mirror.status()["reason1"] == "TIMEOUT", str(mirror.status()))
+sh(READ, 10)
+expect(waiting.alive, "a read of a hung leg was answered")
+sh("dmsetup resume leg1")
+waiting.wait(30)
+mirror.join(11)
+mirror.wait()
+mirror.message("prefer -")
+
 writer = start("ftwrite /dev/mapper/ftm0 --direct --shuffled --blocks 4096 --batch 4")
 reader = start("while dd if=/dev/mapper/ftm0 of=/dev/null bs=64k count=256 iflag=direct "
                "status=none; do :; done")
