@@ -821,12 +821,18 @@ static u8 late_legs(struct ftm_range *rg, unsigned long limit)
  */
 static bool silent(struct ftm_leg *leg, unsigned long limit)
 {
-	if (!(ftm_flags(leg->m) & FTM_USE(leg->index)))
+	bool waits = (ftm_flags(leg->m) & FTM_USE(leg->index)) &&
+		     atomic_read(&leg->outstanding);
+	unsigned long answered = READ_ONCE(leg->answered_at);
+
+	/* Between two looks, whenever they were, it had nothing to answer or did. */
+	if (!waits || !leg->waited || answered != leg->seen_at) {
+		leg->waited = waits;
+		leg->seen_at = answered;
+		leg->silent_since = jiffies;
 		return false;
-	if (!atomic_read(&leg->outstanding))
-		WRITE_ONCE(leg->answered_at, jiffies);	/* nothing to answer */
-	/* The next look is an eighth of the deadline away. */
-	return time_after(jiffies, READ_ONCE(leg->answered_at) + limit + limit / 8);
+	}
+	return time_after(jiffies, leg->silent_since + limit);
 }
 
 /*

@@ -165,6 +165,10 @@ struct ftm_leg {
 	sector_t next_read;		/* end of the last read: a hint, racy */
 	atomic_t read_errors, write_errors;
 	atomic_t rewritten;		/* blocks that it could not read */
+	/* the watch's, as it looked last: */
+	bool waited;			/* something was outstanding */
+	unsigned long seen_at;		/* @answered_at */
+	unsigned long silent_since;	/* jiffies */
 	/* under ftm::lock */
 	char name[FT_DEV_MAX], devt[16];
 	enum ft_member_state state;

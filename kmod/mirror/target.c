@@ -382,7 +382,7 @@ static void ftm_resume(struct dm_target *ti)
 	WRITE_ONCE(m->suspended, false);
 	WRITE_ONCE(m->stopping, false);
 	for (l = 0; l < FTM_LEGS; l++)
-		WRITE_ONCE(m->leg[l].answered_at, jiffies);
+		m->leg[l].waited = false;
 	queue_delayed_work(m->wq, &m->watch, HZ);
 	queue_delayed_work(m->wq, &m->cleaner, msecs_to_jiffies(FTM_CLEAN_MS));
 	queue_work(m->wq, &m->copier);
