@@ -30,30 +30,6 @@ void list() {
         fmt::print("no modules; {}\n", document["next_action"].get<std::string>());
 }
 
-void show(const std::string &id) {
-    auto document = status_document(Client().objects());
-    for (const auto &module : document["modules"]) {
-        if (fmt::format("{}", module["id"].get<std::uint32_t>()) != id)
-            continue;
-        fmt::print("module {}\nstate    {} {}\n", id, module["state"].get<std::string>(),
-                   module["reason"].get<std::string>());
-        for (const auto &bridge : module["bridges"])
-            fmt::print("bridge   {}\n", bridge.get<std::string>());
-        for (const auto &device : module["devices"])
-            fmt::print("device   {} {} {} {}\n", device["device"].get<std::string>(),
-                       device["kind"].get<std::string>(), device["name"].get<std::string>(),
-                       device["pair"].get<std::string>());
-        for (const auto &blocker : module["removal_blockers"])
-            fmt::print("cannot be removed: {}\n", blocker.get<std::string>());
-        const std::string next = module["next_action"];
-        if (!next.empty())
-            fmt::print("next     {}\n", next);
-        return;
-    }
-    throw Denied(
-        fmt::format("there is no module {}; \"ftctl module list\" shows which there are", id));
-}
-
 // The module's part of the picture.
 nlohmann::ordered_json module_of(const nlohmann::ordered_json &document, const std::string &id) {
     for (const auto &module : document["modules"])
@@ -61,6 +37,23 @@ nlohmann::ordered_json module_of(const nlohmann::ordered_json &document, const s
             return module;
     throw Denied(
         fmt::format("there is no module {}; \"ftctl module list\" shows which there are", id));
+}
+
+void show(const std::string &id) {
+    const auto module = module_of(status_document(Client().objects()), id);
+    fmt::print("module {}\nstate    {} {}\n", id, module["state"].get<std::string>(),
+               module["reason"].get<std::string>());
+    for (const auto &bridge : module["bridges"])
+        fmt::print("bridge   {}\n", bridge.get<std::string>());
+    for (const auto &device : module["devices"])
+        fmt::print("device   {} {} {} {}\n", device["device"].get<std::string>(),
+                   device["kind"].get<std::string>(), device["name"].get<std::string>(),
+                   device["pair"].get<std::string>());
+    for (const auto &blocker : module["removal_blockers"])
+        fmt::print("cannot be removed: {}\n", blocker.get<std::string>());
+    const std::string next = module["next_action"];
+    if (!next.empty())
+        fmt::print("next     {}\n", next);
 }
 
 // Whether ledmon is there and did it.

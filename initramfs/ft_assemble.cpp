@@ -107,36 +107,17 @@ Legs look(const ft::Config &config, const ft::MirrorConfig &mirror) {
     return found;
 }
 
-ft::dm::Table table_of(const ft::MirrorConfig &mirror, const ft::AssemblyPlan &plan,
-                       const Legs &found) {
-    ft::dm::Table table;
-    table.uuid = mirror.uuid;
-    for (std::size_t i = 0; i < 2; i++)
-        table.legs[i] = plan.use[i] ? found.devices[i] : "-";
-    table.sectors = plan.sectors;
-    table.words = ft::table_words(mirror, plan);
-    return table;
-}
-
 // The kernel modules cannot be loaded: not built for this kernel, or not signed.
 void start_read_only(const ft::MirrorConfig &mirror, const ft::AssemblyPlan &plan,
                      const Legs &found) {
-    std::size_t leg = plan.use[0] ? 0 : 1;
-    if (plan.survivor) {
-        leg = static_cast<std::size_t>(*plan.survivor);
-    } else if (plan.use[0] && plan.use[1]) {
-        int source = 0;
-        ft_verdict(&found.legs[0].meta, &found.legs[1].meta, &source);
-        leg = static_cast<std::size_t>(source);
-    }
     ft::AssemblyPlan one = plan;
     one.use = {};
-    one.use[leg] = true;
-    ft::dm::create_read_only(mirror.name, table_of(mirror, one, found),
-                             found.legs[leg].meta.data_offset);
+    one.use[plan.source] = true;
+    ft::dm::create_read_only(mirror.name, ft::dm::table_of(mirror, one, found.devices),
+                             found.legs[plan.source].meta.data_offset);
     say(fmt::format("{} is the leg at {} alone, and READ ONLY, since the kernel module ft_mirror "
                     "could not be loaded; \"ftctl doctor\" says why",
-                    mirror.name, mirror.legs[leg].str()));
+                    mirror.name, mirror.legs[plan.source].str()));
 }
 
 // The way out, with what there is this early.
@@ -176,7 +157,7 @@ void start(const ft::MirrorConfig &mirror, const ft::AssemblyPlan &plan, const L
         start_read_only(mirror, plan, found);
         return;
     }
-    ft::dm::create(mirror.name, table_of(mirror, plan, found));
+    ft::dm::create(mirror.name, ft::dm::table_of(mirror, plan, found.devices));
     for (std::size_t i = 0; i < 2; i++)
         if (!plan.use[i])
             say(fmt::format("{} starts on {} alone: {}", mirror.name, mirror.legs[1 - i].str(),

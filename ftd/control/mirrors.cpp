@@ -29,28 +29,16 @@ bool carries(ft_member_state state) {
     return state == FT_MEMBER_STATE_IN_SYNC || state == FT_MEMBER_STATE_SYNCING;
 }
 
-dm::Table table_of(const MirrorConfig &mirror, const AssemblyPlan &plan,
-                   const std::array<std::string, 2> &devices) {
-    dm::Table table;
-    table.uuid = mirror.uuid;
-    for (std::size_t i = 0; i < 2; i++)
-        table.legs[i] = plan.use[i] ? "/dev/" + devices[i] : "-";
-    table.sectors = plan.sectors;
-    table.words = table_words(mirror, plan);
-    return table;
-}
-
 // How large the mirror is to be, in sectors. `bytes`: 0, as large as both disks allow.
 std::uint64_t size_to_grow_to(const MirrorConfig &mirror, std::uint64_t now,
                               const std::array<std::string, 2> &devices, std::uint64_t bytes) {
     std::array<std::uint64_t, 2> room;
     for (std::size_t i = 0; i < 2; i++) {
-        const std::string device = "/dev/" + devices[i];
-        const Leg leg = read_leg(device);
+        const Leg leg = read_leg(devices[i]);
         if (leg.kind != Leg::Kind::leg)
             throw failed(fmt::format("the superblock of {} cannot be read; nothing was changed",
                                      mirror.legs[i].str()));
-        room[i] = room_on(leg.meta, OpenDisk(device, O_RDONLY).bytes());
+        room[i] = room_on(leg.meta, OpenDisk(devices[i], O_RDONLY).bytes());
     }
     const std::size_t smaller = room[1] < room[0] ? 1 : 0;
     const std::uint64_t wanted = bytes ? bytes / sector / 8 * 8 : room[smaller];
@@ -98,12 +86,11 @@ std::uint64_t enlarge(const MirrorConfig &mirror, const std::array<std::string, 
         if (!dm::suspended(name))
             throw;
         // A leg went at that very moment: go on with what is there, its users wait.
-        const AssemblyPlan plan =
-            plan_assembly(mirror, {read_leg("/dev/" + devices[0]), read_leg("/dev/" + devices[1])},
-                          {.alone = true, .survivor = {}});
+        const AssemblyPlan plan = plan_assembly(
+            mirror, {read_leg(devices[0]), read_leg(devices[1])}, {.alone = true, .survivor = {}});
         if (plan.action == AssemblyPlan::Action::refuse)
             throw;
-        dm::reload(name, table_of(mirror, plan, devices));
+        dm::reload(name, dm::table_of(mirror, plan, devices));
     }
     return wanted * sector;
 }
@@ -233,8 +220,8 @@ void System::assemble(const MirrorConfig &mirror, const std::array<const Disk *,
     std::array<std::string, 2> devices;
     for (std::size_t i = 0; i < 2; i++)
         if (plan.use[i])
-            devices[i] = disks[i]->name;
-    const dm::Table table = table_of(mirror, plan, devices);
+            devices[i] = "/dev/" + disks[i]->name;
+    const dm::Table table = dm::table_of(mirror, plan, devices);
     workers_.run(
         mirror.name, start_seconds, [name = mirror.name, table] { dm::create(name, table); },
         [this, name = mirror.name](std::exception_ptr error) {
@@ -474,7 +461,8 @@ void System::grow(const std::string &name, std::uint64_t bytes,
     if (state.busy)
         throw refused(name + " is being worked on just now; try again in a moment");
     state.busy = true;
-    const std::array<std::string, 2> devices{pair.members[0].device, pair.members[1].device};
+    const std::array<std::string, 2> devices{"/dev/" + pair.members[0].device,
+                                             "/dev/" + pair.members[1].device};
     auto grown = std::make_shared<std::uint64_t>(0);
     workers_.run(
         name, start_seconds,

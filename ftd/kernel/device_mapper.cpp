@@ -91,6 +91,17 @@ void replace_table(const std::string &name, std::uint64_t sectors, const std::st
 
 } // namespace
 
+Table table_of(const MirrorConfig &mirror, const AssemblyPlan &plan,
+               const std::array<std::string, 2> &devices) {
+    Table table;
+    table.uuid = mirror.uuid;
+    for (std::size_t i = 0; i < 2; i++)
+        table.legs[i] = plan.use[i] ? devices[i] : "-";
+    table.sectors = plan.sectors;
+    table.words = table_words(mirror, plan);
+    return table;
+}
+
 bool target_known() {
     const std::lock_guard guard(library);
     dm_log_with_errno_init(quiet);

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "ftd/model/plan.hpp"
+
 namespace ft::dm {
 
 struct Table {
@@ -15,6 +17,11 @@ struct Table {
     std::uint64_t sectors = 0;
     std::string words; // as ft_mirror.h has them
 };
+
+// What is planned for a mirror, on these devices; "-" takes the place of those that are
+// not used.
+Table table_of(const MirrorConfig &mirror, const AssemblyPlan &plan,
+               const std::array<std::string, 2> &devices);
 
 // Loads the kernel module if it is not there. False: there is none to load.
 bool target_known();

@@ -118,6 +118,7 @@ AssemblyPlan plan_assembly(const MirrorConfig &mirror, const std::array<Leg, 2> 
     const enum ft_verdict verdict = ft_verdict(meta[0], meta[1], &source);
     const auto from = static_cast<std::size_t>(
         verdict == FT_VERDICT_SPLIT ? permission.survivor.value_or(0) : source);
+    plan.source = from;
     if (meta[from])
         plan.sectors = meta[from]->data_size;
     const std::string alone_device = mirror.legs[from].str();

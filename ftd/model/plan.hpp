@@ -31,7 +31,8 @@ struct AssemblyPlan {
     Action action = Action::refuse;
     std::array<bool, 2> use{};
     std::optional<int> survivor; // split brain, resolved by a person
-    std::uint64_t sectors = 0;   // the mirror's size, of the leg that counts
+    std::size_t source = 0;      // the leg that counts: it is copied from, or alone
+    std::uint64_t sectors = 0;   // its size is the mirror's
     ft_reason reason = FT_REASON_NONE;
     std::string next_action;
     std::array<Finding, 2> findings{}; // meaningful for the legs that are not used

@@ -13,8 +13,8 @@
  *			 newer: start it all the same
  *	survivor <0|1>	 split brain: this leg's data stays, the other's is
  *			 thrown away
- *	timeout_ms <n>	 a leg that leaves a write unanswered this long is lost
- *			 (default 5000, 0: wait for ever)
+ *	timeout_ms <n>	 a leg that leaves a write unanswered this long, or answers
+ *			 nothing for so long, is lost (default 5000, 0: wait for ever)
  *	resync_min <n>	 KiB/s that a resync is content with while there is other
  *			 I/O (default 32768)
  *	resync_max <n>	 KiB/s that it never goes beyond (default 0: no limit); both

@@ -14,6 +14,14 @@ def set_up(options=""):
     return said
 
 
+def ftctl(words, wanted=0):
+    """What it says, on both channels; its exit status must be this one."""
+    said = sh(f"ftctl {words} 2>&1; echo exit $?")
+    note(f"{words}: {said.strip()}")
+    expect(said.endswith(f"exit {wanted}\n"), f"ftctl {words}: {said}")
+    return said
+
+
 def duplex(timeout=240):
     """Wait until everything is."""
     wait_for(lambda: rc("ftctl status") == 0, timeout)

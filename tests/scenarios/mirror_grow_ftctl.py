@@ -5,17 +5,9 @@ mounted file system; then a module is pulled in the midst of it.
 """
 import os
 
-from _server import duplex, identical, mirror, set_up
+from _server import duplex, ftctl, identical, mirror, set_up
 
 MIB = 1 << 20
-
-
-def ftctl(words, wanted=0):
-    """What it says, on both channels; its exit status must be this one."""
-    said = sh(f"ftctl {words} 2>&1; echo exit $?")
-    note(f"{words}: {said.strip()}")
-    expect(said.endswith(f"exit {wanted}\n"), f"ftctl {words}: {said}")
-    return said
 
 
 def size():

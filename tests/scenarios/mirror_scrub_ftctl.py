@@ -5,19 +5,11 @@
 """
 import json
 
-from _server import duplex, identical, set_up
+from _server import duplex, ftctl, identical, set_up
 
 
 def shown():
     return json.loads(sh("ftctl mirror show ftm0 --json"))
-
-
-def ftctl(words, wanted=0):
-    """What it says, on both channels; its exit status must be this one."""
-    said = sh(f"ftctl {words} 2>&1; echo exit $?")
-    note(f"{words}: {said.strip()}")
-    expect(said.endswith(f"exit {wanted}\n"), f"ftctl {words}: {said}")
-    return said
 
 
 def change(block):

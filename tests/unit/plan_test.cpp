@@ -58,11 +58,14 @@ TEST(Assembly, AsLargeAsTheLegThatCounts) {
     EXPECT_EQ(assemble(larger(test::leg(0, 5)), test::leg(1, 6, 5)).sectors, old);
     EXPECT_EQ(assemble(test::leg(0, 5), larger(test::leg(1, 6, 5))).sectors, grown);
     EXPECT_EQ(assemble(larger(test::leg(0, 5, 4)), disk(Kind::absent)).sectors, grown);
-    for (const int survivor : {0, 1})
-        EXPECT_EQ(assemble(test::leg(0, 6, 5), larger(test::leg(1, 7, 5)),
-                           {.alone = false, .survivor = survivor})
-                      .sectors,
-                  survivor ? grown : old);
+    for (const int survivor : {0, 1}) {
+        const auto plan = assemble(test::leg(0, 6, 5), larger(test::leg(1, 7, 5)),
+                                   {.alone = false, .survivor = survivor});
+        EXPECT_EQ(plan.sectors, survivor ? grown : old);
+        EXPECT_EQ(plan.source, static_cast<std::size_t>(survivor));
+    }
+    EXPECT_EQ(assemble(test::leg(0, 5), test::leg(1, 6, 5)).source, 1U);
+    EXPECT_EQ(assemble(disk(Kind::absent), test::leg(1, 5, 4)).source, 1U);
 }
 
 TEST(Assembly, RecordedLegStartsAlone) {
