@@ -94,6 +94,7 @@ void ftm_io_answered(struct ftm_io *io)
 	struct ftm *m = io->m;
 	unsigned long irq;
 	u32 flags = ftm_flags(m);
+	blk_status_t status;
 
 	if (unlikely(flags & (FTM_UNREC | FTM_FAILED))) {
 		spin_lock_irqsave(&m->lock, irq);
@@ -109,7 +110,19 @@ void ftm_io_answered(struct ftm_io *io)
 		}
 		spin_unlock_irqrestore(&m->lock, irq);
 	}
-	io_end(io, io_status(io, flags));
+	status = io_status(io, flags);
+	/* What an erased disk reads is anybody's guess: zeroes follow. The range
+	 * stays in flight and its bit set until they are written: a power cut
+	 * before that leaves a dirty region, and nothing acknowledged [DISCARD].
+	 */
+	if (unlikely(io->erase) && !status) {
+		io->erase = false;
+		io->ok = 0;
+		io->status = BLK_STS_OK;
+		park(m, io, &m->retry, -1);
+		return;
+	}
+	io_end(io, status);
 }
 
 int ftm_write_pools(struct ftm *m)
@@ -226,10 +239,10 @@ static void write_endio(struct bio *bio)
 	unsigned long irq;
 	u32 flags;
 
-	/* That a leg cannot write zeroes is no fault of it. Else first the loss,
-	 * then the answer: so that it finds the record owed.
+	/* That a leg cannot write zeroes, or erase, is no fault of it. Else
+	 * first the loss, then the answer: so that it finds the record owed.
 	 */
-	if (unlikely(status) && bio_op(bio) == REQ_OP_WRITE_ZEROES &&
+	if (unlikely(status) && bio_op(bio) != REQ_OP_WRITE &&
 	    (status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET))
 		status = BLK_STS_NOTSUPP;
 	else if (unlikely(status))
@@ -247,7 +260,7 @@ static void write_endio(struct bio *bio)
 			io->status = status;
 		if (!io->pending) {
 			w->io = NULL;
-			special = flags & (FTM_UNREC | FTM_FAILED);
+			special = (flags & (FTM_UNREC | FTM_FAILED)) || io->erase;
 			if (likely(!special)) {
 				answer = io->bio;
 				answer->bi_status = io_status(io, flags);
@@ -338,13 +351,16 @@ static int write_verdict(struct ftm_io *io, u32 flags)
 
 /*
  * A discard is sent as zeroes that may be unmapped: what a discard leaves behind is
- * anybody's guess, and another one on each leg.
+ * anybody's guess, and another one on each leg. So are the zeroes after an erasure.
  */
-static blk_opf_t leg_opf(struct bio *src)
+static blk_opf_t leg_opf(struct ftm_io *io)
 {
-	if (unlikely(bio_op(src) == REQ_OP_DISCARD))
-		return (src->bi_opf & ~(blk_opf_t)REQ_OP_MASK) | REQ_OP_WRITE_ZEROES;
-	return src->bi_opf;
+	blk_opf_t opf = io->bio->bi_opf;
+
+	if (unlikely(bio_op(io->bio) == REQ_OP_DISCARD ||
+		     (bio_op(io->bio) == REQ_OP_SECURE_ERASE && !io->erase)))
+		return (opf & ~(blk_opf_t)REQ_OP_MASK) | REQ_OP_WRITE_ZEROES;
+	return opf;
 }
 
 /*
@@ -374,7 +390,7 @@ static void write_fill(struct ftm_write *w, struct ftm_io *io, unsigned int n, u
 		 * takes. And without REQ_POLLED: nobody polls for it.
 		 */
 		bio_init(bio, leg->dev->bdev, w->vecs, n,
-			 leg_opf(src) & ~(REQ_NOWAIT | REQ_POLLED));
+			 leg_opf(io) & ~(REQ_NOWAIT | REQ_POLLED));
 		bio->bi_vcnt = n;
 		bio->bi_iter.bi_size = src->bi_iter.bi_size;
 		bio->bi_iter.bi_sector = io->range.end ?
@@ -691,8 +707,8 @@ void ftm_resubmit(struct list_head *list)
 	}
 }
 
-/* Can all legs in use write zeroes by themselves? A replaced one may not. */
-static bool legs_zero(struct ftm *m)
+/* Can all legs in use do what @limit is the limit of? A replaced one may not. */
+static bool legs_can(struct ftm *m, unsigned int (*limit)(struct block_device *bdev))
 {
 	unsigned int l;
 	bool can = true;
@@ -702,7 +718,7 @@ static bool legs_zero(struct ftm *m)
 
 		if (!ftm_leg_get(leg, FTM_USE(l)))
 			continue;
-		can &= bdev_write_zeroes_sectors(leg->dev->bdev) > 0;
+		can &= limit(leg->dev->bdev) > 0;
 		ftm_leg_put(leg);
 	}
 	return can;
@@ -746,6 +762,7 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 	io->bad = 0;
 	io->read = false;
 	io->held = false;
+	io->erase = false;
 	/* dm maps these where nothing may sleep. */
 	io->nowait = (bio->bi_opf & (REQ_NOWAIT | REQ_POLLED)) != 0;
 	io->status = BLK_STS_OK;
@@ -774,9 +791,13 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 		io->held = true;
 		io_send(io, true);
 		return DM_MAPIO_SUBMITTED;
+	case REQ_OP_SECURE_ERASE:
+		io->erase = true;
+		fallthrough;
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		if (!legs_zero(m)) {
+		if (!legs_can(m, bdev_write_zeroes_sectors) ||
+		    (io->erase && !legs_can(m, bdev_max_secure_erase_sectors))) {
 			/* To discard nothing is to discard, too. */
 			bio->bi_status = bio_op(bio) == REQ_OP_DISCARD ?
 				BLK_STS_OK : BLK_STS_NOTSUPP;

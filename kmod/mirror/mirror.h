@@ -125,6 +125,7 @@ struct ftm_io {
 	u8 leg;			/* reads: where it was sent */
 	u8 bad;			/* reads: legs that failed it */
 	bool read, held;
+	bool erase;		/* securely first, then with zeroes */
 	blk_status_t status;
 };
 

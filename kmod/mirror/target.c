@@ -286,6 +286,8 @@ static int ftm_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->num_discard_bios = 1;
 	ti->discards_supported = true;
 	ti->num_write_zeroes_bios = 1;
+	/* dm offers it if every leg that is there can. */
+	ti->num_secure_erase_bios = 1;
 	/* A leg with a volatile cache may join later. */
 	ti->flush_supported = true;
 	return 0;
@@ -699,7 +701,7 @@ static void ftm_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 static struct target_type ftm_target = {
 	.name = FT_MIRROR_TARGET,
-	.version = { 1, 2, 0 },
+	.version = { 1, 3, 0 },
 	/* What must wait here waits on a list, not in the submitter. */
 	.features = DM_TARGET_SINGLETON | DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
