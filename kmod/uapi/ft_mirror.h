@@ -72,8 +72,8 @@
  * Discards and write-zeroes go to both legs as zeroes that may be unmapped, so
  * that both read the same afterwards; if a leg cannot write zeroes by itself, a
  * discard does nothing. A secure erase (target version 1.3) goes to both legs as
- * such, and zeroes after it; EOPNOTSUPP if one of them can do either not. A leg
- * that was away gets zeroes only: what it had is erased if that is told to its disk.
+ * such, and zeroes after it; EOPNOTSUPP if one of them cannot do both. A leg that
+ * is away meanwhile is not erased: it gets the zeroes when it is back.
  *
  * Status (dmsetup status). Fields are only ever appended; version 1 (target
  * version 1.0):
