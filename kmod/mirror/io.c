@@ -707,8 +707,11 @@ void ftm_resubmit(struct list_head *list)
 	}
 }
 
-/* Can all legs in use do what @limit is the limit of? A replaced one may not. */
-static bool legs_can(struct ftm *m, unsigned int (*limit)(struct block_device *bdev))
+/*
+ * Can all legs in use write zeroes by themselves, and with @erase be erased
+ * before that? A replaced one may not.
+ */
+static bool legs_zero(struct ftm *m, bool erase)
 {
 	unsigned int l;
 	bool can = true;
@@ -718,7 +721,8 @@ static bool legs_can(struct ftm *m, unsigned int (*limit)(struct block_device *b
 
 		if (!ftm_leg_get(leg, FTM_USE(l)))
 			continue;
-		can &= limit(leg->dev->bdev) > 0;
+		can &= bdev_write_zeroes_sectors(leg->dev->bdev) > 0 &&
+		       (!erase || bdev_max_secure_erase_sectors(leg->dev->bdev) > 0);
 		ftm_leg_put(leg);
 	}
 	return can;
@@ -796,8 +800,7 @@ int ftm_map_bio(struct ftm *m, struct ftm_io *io, struct bio *bio)
 		fallthrough;
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		if (!legs_can(m, bdev_write_zeroes_sectors) ||
-		    (io->erase && !legs_can(m, bdev_max_secure_erase_sectors))) {
+		if (!legs_zero(m, io->erase)) {
 			/* To discard nothing is to discard, too. */
 			bio->bi_status = bio_op(bio) == REQ_OP_DISCARD ?
 				BLK_STS_OK : BLK_STS_NOTSUPP;
