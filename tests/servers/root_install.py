@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A server is installed onto a mirror: the steps of `ftctl setup --root`, line by line. Then its
-firmware boots it, from either module, and what it boots follows /boot.
+firmware boots it, from either module, and what it boots follows /boot, and the crash kernel's region.
 
     [vda] Debian       10: NIC, disk, small disk       11: NIC, disk, small disk
 """
@@ -61,3 +61,22 @@ start_up((11,))
 expect(kept() == "eleven", "not what 11 has")
 insert(10)
 duplex()
+
+# The crash kernel's region is asked for in both modules' menus, and given up in both.
+RESERVED = "cat /sys/kernel/kexec_crash_size"
+said = sh("ftctl dump arm; true", 300)
+expect("reboot, and run \"ftctl dump arm\" again" in said, said)
+expect(rc(CHECK) == 0, "a module's menu was not written")
+power_off()
+start_up((11,))
+expect(int(sh(RESERVED)) > 0, "11's menu reserves nothing")
+insert(10)
+duplex()
+said = sh("ftctl dump arm; true", 600)
+expect("armed" in said.splitlines(), said)
+expect(sh("cat /sys/kernel/kexec_crash_loaded").strip() == "1", "no crash kernel is loaded")
+sh("ftctl dump disarm", 300)
+expect(rc(CHECK) == 0, "a module's menu was not written")
+power_off()
+start_up((10,))
+expect(int(sh(RESERVED)) == 0, "10's menu still reserves memory")
