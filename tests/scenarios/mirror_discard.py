@@ -6,7 +6,7 @@
 """
 from _mirror import TOOL, Mirror
 
-BESIDE = 35
+BESIDE = 50
 
 MIB = 1 << 20
 
@@ -26,10 +26,25 @@ def discard(device, start, length, options=""):
     sh(f"blkdiscard -f {options} -o {start} -l {length} {device}")
 
 
+def leg_away(back, options=""):
+    """Discards are under way while a leg is lost and comes `back` on a device."""
+    job = start(f"for i in $(seq 0 400); do blkdiscard -f {options} -o $((i % 28 * {MIB} + 4096)) "
+                f"-l {3 * MIB} {device} || exit 1; done")
+    sh("sleep 0.2")
+    pull(11)
+    mirror.wait("SIMPLEX", 30)
+    sh("sleep 0.3")
+    insert(11)
+    mirror.message(f"join 1 {back()}")
+    mirror.wait()
+    job.wait(120)
+
+
 def erasable(module):
     """Over the disk of a module, one that can be erased: tests/qemu/kmod/erasable.c."""
     name, device = f"e{module}", disk(module).dev
-    sh(f"dmsetup create {name} --table \"0 $(blockdev --getsz {device}) erasable {device}\"")
+    sh(f"dmsetup remove --retry {name} 2>/dev/null; "
+       f"dmsetup create {name} --table \"0 $(blockdev --getsz {device}) erasable {device}\"")
     return f"/dev/mapper/{name}"
 
 
@@ -59,17 +74,7 @@ def erase():
 
 def erase_meanwhile():
     """A leg is lost and comes back while the mirror is erased."""
-    job = start(f"for i in $(seq 0 400); do blkdiscard -f --secure -o $((i % 28 * {MIB} + 4096)) "
-                f"-l {3 * MIB} {device} || exit 1; done")
-    sh("sleep 0.2")
-    pull(11)
-    mirror.wait("SIMPLEX", 30)
-    sh("sleep 0.3")
-    insert(11)
-    sh("dmsetup remove --retry e11")
-    mirror.message(f"join 1 {erasable(11)}")
-    mirror.wait()
-    job.wait(120)
+    leg_away(lambda: erasable(11), "--secure")
     holds(device, MIB, 30 * MIB, "0")
     mirror.stop()
     sh("dmsetup remove --retry e10; dmsetup remove --retry e11")
@@ -98,17 +103,8 @@ for first, end, octal in ((0, MIB + 4096, "377"), (MIB + 4096, 6 * MIB + 4096, "
                           (10 * MIB, 13 * MIB + 12288, "0"), (13 * MIB + 12288, 32 * MIB, "377")):
     holds(device, first, end, octal)
 
-# Discards under way while a leg is lost and comes back: the resync brings them, too.
-job = start(f"for i in $(seq 0 400); do blkdiscard -f -o $((i % 28 * {MIB} + 4096)) "
-            f"-l {3 * MIB} {device} || exit 1; done")
-sh("sleep 0.2")
-pull(11)
-mirror.wait("SIMPLEX", 30)
-sh("sleep 0.3")
-insert(11)
-mirror.message(f"join 1 {disk(11).dev}")
-mirror.wait()
-job.wait(120)
+# The resync brings the discards, too.
+leg_away(lambda: disk(11).dev)
 mirror.stop()
 mirror.identical()
 
