@@ -95,6 +95,10 @@ int arm() {
     need_root();
     const ft::DumpConfig wanted = config();
     const ft::DumpFacts now = facts(wanted);
+    for (const auto &[there, package] :
+         {std::pair{now.kexec, "kexec-tools"}, std::pair{now.makedumpfile, "makedumpfile"}})
+        if (!there)
+            throw Denied(fmt::format("{0} is not installed: \"apt install {0}\" first", package));
     if (now.kdump_tools)
         throw Denied("kdump-tools is armed, too: \"systemctl disable --now kdump-tools\" first");
     if (now.kdump_rule)

@@ -11,7 +11,8 @@ from .paths import BUILD, QEMU, REPO
 # What a server has before ours comes: a guest has no network to get it from later.
 PACKAGES = ("linux-image-amd64 linux-headers-amd64 systemd systemd-sysv dbus polkitd e2fsprogs "
             "kmod iproute2 procps zstd dkms make gcc openssl pciutils busybox dosfstools fdisk "
-            "shim-signed grub-efi-amd64-signed rsync libelf-dev gcc-12 pahole ccache").split()
+            "shim-signed grub-efi-amd64-signed rsync libelf-dev gcc-12 pahole ccache kexec-tools "
+            "makedumpfile").split()
 # What a package is made of.
 SOURCES = ("CMakeLists.txt debian dkms.conf docs/man docs/status.schema.json dumps ftctl ftd "
            "initramfs kmod legs links scripts/in-use scripts/pairs udev").split()
