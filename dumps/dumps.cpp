@@ -113,6 +113,12 @@ fs::path initramfs(const DumpConfig &config) {
 DumpFacts facts(const DumpConfig &config, const fs::path &root) {
     DumpFacts facts;
     facts.map = parse_iomem(contents(root / "proc/iomem"));
+    // What is free now, and was not when a region was to be reserved.
+    if (const auto used = boot_initramfs(contents(root / "sys/kernel/boot_params/data")))
+        facts.map.taken.push_back(*used);
+    if (const auto asked = asked_region(first_line(root / "proc/cmdline")))
+        if (!facts.map.crash)
+            facts.map.taken.push_back(*asked);
     const std::string block = first_line(root / "sys/devices/system/memory/block_size_bytes");
     facts.block = block.empty() ? 0 : std::stoull(block, nullptr, 16);
     facts.loaded = first_line(root / "sys/kernel/kexec_crash_loaded") == "1";

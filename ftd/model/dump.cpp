@@ -127,6 +127,39 @@ std::string write_ranges(const std::vector<MemoryRange> &ranges) {
     return text;
 }
 
+std::optional<MemoryRange> boot_initramfs(const std::string &boot_params) {
+    // ramdisk_image and ramdisk_size, whose upper halves are elsewhere.
+    const auto number = [&](std::size_t low_half, std::size_t high_half) {
+        std::uint64_t value = 0;
+        for (const std::size_t at : {high_half, low_half})
+            for (std::size_t i = 4; i-- > 0;)
+                value = value << 8 | static_cast<unsigned char>(boot_params.at(at + i));
+        return value;
+    };
+    if (boot_params.size() < 0x220)
+        return std::nullopt;
+    const std::uint64_t start = number(0x218, 0xc0), size = number(0x21c, 0xc4);
+    if (start == 0 || size == 0 || start + size < start)
+        return std::nullopt;
+    return MemoryRange{start, start + size};
+}
+
+std::optional<MemoryRange> asked_region(const std::string &command_line) {
+    constexpr std::string_view word = "crashkernel=", between = "M@0x";
+    const std::size_t at = command_line.rfind(word);
+    if (at == command_line.npos)
+        return std::nullopt;
+    std::string_view rest = std::string_view(command_line).substr(at + word.size());
+    const auto size = take_number(rest, 10);
+    if (!size || !rest.starts_with(between))
+        return std::nullopt;
+    rest.remove_prefix(between.size());
+    const auto start = take_number(rest, 16);
+    if (!start || *size == 0 || *size > four_gib / mib || *start > four_gib)
+        return std::nullopt;
+    return MemoryRange{*start, *start + *size * mib};
+}
+
 std::optional<MemoryRange> propose_region(const MemoryMap &map, std::uint64_t size,
                                           std::uint64_t block) {
     if (block == 0 || size == 0)

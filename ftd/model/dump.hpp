@@ -35,6 +35,12 @@ MemoryMap parse_iomem(const std::string &text);
 std::vector<MemoryRange> old_ram(const MemoryMap &map);
 std::string write_ranges(const std::vector<MemoryRange> &ranges);
 
+// Where the boot loader has put the initramfs: free by now, and taken again at the next
+// boot before the crash kernel gets its region. `boot_params` is the x86 boot protocol's
+// "zero page", /sys/kernel/boot_params/data. None: it does not say.
+std::optional<MemoryRange> boot_initramfs(const std::string &boot_params);
+// The region that a command line asks for, as write_region() has it; none: no such.
+std::optional<MemoryRange> asked_region(const std::string &command_line);
 // A place for the crash kernel: whole blocks below 4 GiB, clear of what is taken now, and
 // of the upper end, where firmware and boot loaders put what they bring. None: no place.
 std::optional<MemoryRange> propose_region(const MemoryMap &map, std::uint64_t size,

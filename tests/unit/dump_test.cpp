@@ -45,6 +45,28 @@ TEST(Dump, MapThatIsNoneIsRefused) {
     EXPECT_THROW(ft::parse_iomem("zz : System RAM\n5 : System RAM\n1-x : System RAM\n"), ft::Error);
 }
 
+TEST(Dump, InitramfsOfTheBootLoader) {
+    std::string zero_page(4096, '\0');
+    EXPECT_FALSE(ft::boot_initramfs(zero_page));
+    zero_page.replace(0x218, 8, std::string("\x00\xb0\x05\x37\x00\xa0\x7c\x00", 8));
+    EXPECT_EQ(ft::boot_initramfs(zero_page), (ft::MemoryRange{0x3705b000, 0x37825000}));
+    zero_page[0xc0] = 1;
+    EXPECT_EQ(ft::boot_initramfs(zero_page)->start, 0x13705b000U);
+    EXPECT_FALSE(ft::boot_initramfs(zero_page.substr(0, 0x21f)));
+    EXPECT_FALSE(ft::boot_initramfs(""));
+}
+
+TEST(Dump, RegionThatWasAskedFor) {
+    EXPECT_EQ(ft::asked_region("quiet crashkernel=512M@0x30000000 ro"),
+              (ft::MemoryRange{0x30000000, 0x50000000}));
+    EXPECT_EQ(ft::asked_region("crashkernel=1M@0x0 crashkernel=" +
+                               ft::write_region({2 * block, 6 * block})),
+              (ft::MemoryRange{2 * block, 6 * block}));
+    for (const char *none : {"", "quiet", "crashkernel=", "crashkernel=512M", "crashkernel=0M@0x5",
+                             "crashkernel=512M@", "crashkernel=99999999999M@0x10000000"})
+        EXPECT_FALSE(ft::asked_region(none)) << none;
+}
+
 TEST(Dump, RegionIsWholeBlocksThatAreFree) {
     const ft::MemoryMap map = ft::parse_iomem(iomem);
     EXPECT_EQ(ft::propose_region(map, 512 * mib, block),
