@@ -11,8 +11,6 @@ from _segment import *
 HOUR = int(os.environ.get("HOUR", "3600"))
 PROBE_TYPE = "0x88b5"       # ethertype of the probes
 results = Results("bond")
-
-
 # Whoever else watches the path does not probe.
 NAME = "ftbond"
 DROP = ("for s in a b; do tc -n sw$s qdisc add dev ${s}1 clsact; "

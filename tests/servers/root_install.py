@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A server is installed onto a mirror: the steps of `ftctl setup --root`, line by line. Then its
-firmware boots it, from either module, and what it boots follows /boot, and the crash kernel's region.
+firmware boots it, from either module; what it boots follows /boot, and its menu the crash kernel's
+region.
 
     [vda] Debian       10: NIC, disk, small disk       11: NIC, disk, small disk
 """
