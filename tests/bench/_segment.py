@@ -79,14 +79,16 @@ CUT = "ip -n host link set ${1}0 carrier off; ip -n sw$1 link set ${1}1 down"
 JOIN = "ip -n sw$1 link set ${1}1 up; ip -n host link set ${1}0 carrier on"
 
 
+QUIET = "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"
+SPACE = f"ip netns add $n; ip -n $n link set lo up; ip netns exec $n {QUIET}"
+
+
 def segment():
     """The switches and the peer."""
     start("ftcable a0 a1")
     start("ftcable b0 b1")
     wait_for("ip link show a1 && ip link show b1")
-    sh("for n in host swa swb core peer vm; do ip netns add $n; ip -n $n link set lo up; "
-       "ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 "
-       "net.ipv6.conf.default.disable_ipv6=1; done; "
+    sh(f"for n in host swa swb core peer vm; do {SPACE}; done; "
        "for s in a b; do "
        "ip link set ${s}0 netns host; ip link set ${s}1 netns sw$s; "
        "ip link add t$s netns sw$s type veth peer name t$s netns core; done; "
@@ -97,6 +99,19 @@ def segment():
        "ip -n peer addr add 10.77.0.1/24 dev p0; ip -n peer link set p0 up; "
        "ip -n peer link add link p0 name p0.5 type vlan id 5; "
        "ip -n peer addr add 10.78.0.1/24 dev p0.5; ip -n peer link set p0.5 up")
+
+
+def wires():
+    """With boot(wired=True): the modules' NICs are the host's ports, their cables' far ends are in
+    one switch. Namespace "host" is the one that everything starts in."""
+    sh(f"{QUIET}; ip netns attach host 1; "
+       f"for n in core peer; do {SPACE}; done; "
+       "ip -n core link add sw type bridge; ip -n core link set sw up; "
+       "ip link add p0 netns peer type veth peer name p1 netns core; "
+       "ip -n core link set p1 master sw up; for m in 10 11; do "
+       "far=$(basename $(dirname $(grep -l 52:54:00:00:01:$m /sys/class/net/*/address))); "
+       "ip link set $far netns core; ip -n core link set $far master sw up; done; "
+       "ip -n peer addr add 10.77.0.1/24 dev p0; ip -n peer link set p0 up")
 
 
 def heal():

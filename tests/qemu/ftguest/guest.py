@@ -114,15 +114,24 @@ class Guest:
                 raise QmpError(f"the snapshot could not be written: {status}")
             time.sleep(0.05)
 
-    def pull(self, device):
+    def pull(self, device, at_once=False):
         """Surprise removal of what is in a root port's slot.
 
         A CPU that is about to write to a device's register and waits for its turn in
         QEMU does so even if the device has been torn down meanwhile, and QEMU crashes.
         So the devices are first cut off the bus, where no CPU finds them any more, and
         torn down once each CPU has either run on since or has nothing to do.
+
+        at_once: the CPUs stand still meanwhile, so that no time passes for the guest. That
+        waits for what its disks are at: not for disks that can misbehave.
         """
         self.torn_out = True
+        if at_once:
+            self.qmp("stop")
+            self.qtest.cut(device)
+            self.qtest.pull(device)
+            self.qmp("cont")
+            return
         self.qtest.cut(device)
         pending = {cpu["thread-id"] for cpu in self.qmp("query-cpus-fast")}
         first = {thread: self._cpu_time(thread) for thread in pending}

@@ -76,6 +76,7 @@ class Machine:
         self.allowed = []
         self._dying = 0      # so much of the console is a panic's
         self.console = None  # QEMU's options for a console that is more than recorded
+        self.icount = False  # the guest's clock counts instructions
         self.boots = 0
         self._kmsg = open(self.folder / "kmsg.log", "a", encoding="utf-8")
         self._kmsg_turn = threading.Lock()
@@ -84,18 +85,27 @@ class Machine:
     # --- power
 
     def boot(self, modules=None, disks=1, size="256M", backend="file", cold=False, mem=1024,
-             smp=2, cmdline="", icount=False, layers=(), nic="e1000e", extra=(), fresh=False,
-             installed=None, stops_at=None, crash=""):
+             smp=2, cmdline="", icount=False, layers=(), nic=None, wired=False, extra=(),
+             fresh=False, installed=None, stops_at=None, crash=""):
         """See docs/scenarios.md."""
         if self.guest and not self.guest.running():
             self.power_cut()  # it has powered itself off, or reset itself
         if self.guest:
             raise Failure("boot: the guest is running; power_cut() or power_off() it first")
         if not self.boots:
-            self.settings = {"disks": disks, "size": _bytes(size), "backend": backend, "nic": nic}
+            self.settings = {"disks": disks, "size": _bytes(size), "backend": backend,
+                             "nic": "e1000e"}
             modules = (10, 11) if modules is None else modules
         elif modules is None:
             modules = sorted(self.plugged)
+        self.settings["nic"] = nic or self.settings["nic"]
+        self.icount = icount
+        netdevs = self.netdevs
+        if wired:
+            netdevs = {name: f"hubport,id=net{name},hubid={name}" for name in self.netdevs}
+            for name in netdevs:
+                extra = (*extra, "-netdev", f"hubport,id=far{name},hubid={name}",
+                         "-device", f"e1000e,netdev=far{name},mac=52:54:00:00:01:{name}")
         if installed:
             flavour = snapshot.Installed(installed, mem, smp, cmdline, extra)
             cold = True
@@ -106,8 +116,8 @@ class Machine:
         system = self.folder / "system.img"
         options = [*flavour.machine, *flavour.boot, *snapshot.Flavour.disk(system),
                    *(self.console or snapshot.Flavour.console(self.folder))]
-        for name in self.netdevs:
-            options += ["-netdev", self.netdevs[name]]
+        for netdev in netdevs.values():
+            options += ["-netdev", netdev]
         self.plugged = {}
         if cold or (self.boots and not fresh):
             if not self.boots:
@@ -372,7 +382,7 @@ class Machine:
         """Without warning; the disks' unflushed sectors go with their power."""
         guest = self._need_guest("pull")
         self._unplug(module, "pull")
-        guest.pull(PORTS[module])
+        guest.pull(PORTS[module], at_once=self.icount)
         for slot in self._slots():
             disk = self.disk_of(module, slot)
             if disk.server:
