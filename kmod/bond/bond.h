@@ -13,6 +13,8 @@
 #include <linux/hrtimer.h>
 #include <linux/if_ether.h>
 #include <linux/netdevice.h>
+#include <linux/rculist.h>
+#include <linux/rtnetlink.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -30,6 +32,9 @@
 
 /* How long frames may take that were sent before the network learned. */
 #define FTB_HAND_OVER_MS	10
+
+/* Of all ports, by their interfaces' indexes; a power of 2. */
+#define FTB_PORT_BUCKETS	256
 
 #define FTB_WITNESSES		8
 
@@ -58,6 +63,7 @@ enum ftb_parting {
 
 /**
  * struct ftb_port - a netdev while it is in the bond
+ * @node:	of all ports, while @dev is linked to the bond; RTNL, read under RCU
  * @barred:	enum ftb_bar bits; written under ftb::lock
  * @cut:	why FTB_BAR_CUT
  * @usable:	as last judged, see ftb_update()
@@ -72,7 +78,9 @@ enum ftb_parting {
  * @orig_addr, @orig_mtu, @orig_up: given back when it leaves
  */
 struct ftb_port {
+	struct hlist_node node;
 	struct net_device *dev;
+	struct ftb *bond;
 	struct ftb_slot *slot;
 	unsigned long barred;
 	enum ft_reason cut;
@@ -195,6 +203,7 @@ struct ftb {
 };
 
 extern struct workqueue_struct *ftb_wq;
+extern struct hlist_head ftb_ports[FTB_PORT_BUCKETS];
 
 static inline unsigned int ftb_slot_index(const struct ftb *bond,
 					  const struct ftb_slot *slot)
@@ -240,6 +249,23 @@ static inline bool ftb_port_usable(const struct ftb_port *port)
 	return ftb_port_link(port) && netif_device_present(port->dev);
 }
 
+static inline struct hlist_head *ftb_port_bucket(const struct net_device *dev)
+{
+	return &ftb_ports[dev->ifindex & (FTB_PORT_BUCKETS - 1)];
+}
+
+/* The port that @dev is, or NULL; under RTNL or RCU, and as long as that. */
+static inline struct ftb_port *ftb_port_of(const struct net_device *dev)
+{
+	struct ftb_port *port;
+
+	hlist_for_each_entry_rcu(port, ftb_port_bucket(dev), node,
+				 lockdep_rtnl_is_held())
+		if (likely(port->dev == dev))
+			return port;
+	return NULL;
+}
+
 /* device.c */
 extern const struct net_device_ops ftb_netdev_ops;
 void ftb_setup(struct net_device *dev);
@@ -255,7 +281,6 @@ rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb);
 void ftb_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats);
 
 /* port.c; RTNL */
-struct ftb_port *ftb_port_of(const struct net_device *dev);
 int ftb_add_port(struct net_device *dev, struct net_device *port_dev,
 		 struct netlink_ext_ack *extack);
 int ftb_del_port(struct net_device *dev, struct net_device *port_dev);

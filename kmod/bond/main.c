@@ -31,10 +31,11 @@ static int ftb_refuse(struct netdev_notifier_info *info, const char *why)
 	return notifier_from_errno(-EBUSY);
 }
 
-static int ftb_port_event(struct ftb *bond, struct ftb_port *port,
-			  unsigned long event,
+static int ftb_port_event(struct ftb_port *port, unsigned long event,
 			  struct netdev_notifier_info *info)
 {
+	struct ftb *bond = port->bond;
+
 	switch (event) {
 	case NETDEV_GOING_DOWN:
 		ftb_hand_over(bond, port, FTB_BAR_CLOSING);
@@ -92,10 +93,7 @@ static int ftb_event(struct notifier_block *nb, unsigned long event,
 	if (dev->netdev_ops == &ftb_netdev_ops)
 		return ftb_bond_event(netdev_priv(dev), event);
 	port = ftb_port_of(dev);
-	if (!port)
-		return NOTIFY_DONE;
-	return ftb_port_event(netdev_priv(netdev_master_upper_dev_get(dev)),
-			      port, event, ptr);
+	return port ? ftb_port_event(port, event, ptr) : NOTIFY_DONE;
 }
 
 static struct notifier_block ftb_notifier = {

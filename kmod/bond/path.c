@@ -101,26 +101,6 @@ struct net_device *ftb_get_xmit_slave(struct net_device *dev,
 	return port ? port->dev : NULL;
 }
 
-/*
- * The handler's own data pointer is not used (see ftb_attach()): the bond is
- * the port's master. Both ends of that are undone only after the handler is
- * gone and its last run has ended.
- */
-static struct ftb_port *ftb_standby(struct ftb *bond,
-				    const struct net_device *dev)
-{
-	struct ftb_port *port;
-	unsigned int i;
-
-	for (i = 0; i < FT_MEMBERS; i++) {
-		port = rcu_dereference(bond->slot[i].port);
-		if (port && port->dev == dev)
-			return READ_ONCE(port->barred) &
-			       BIT(FTB_BAR_ENTERING) ? NULL : port;
-	}
-	return NULL;
-}
-
 /* Does the bond take a frame that came to @port, which is not the active one? */
 static bool ftb_take_from_standby(struct ftb *bond, struct ftb_port *port,
 				  const struct sk_buff *skb, bool overlap)
@@ -149,29 +129,35 @@ static void ftb_copy_up(struct ftb *bond, struct sk_buff *skb)
 	netif_rx(copy);
 }
 
-rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
+static rx_handler_result_t ftb_take(struct ftb_port *port,
+				    struct net_device *dev,
+				    struct sk_buff *skb)
 {
-	struct ftb_port *active, *port;
-	struct sk_buff *skb = *pskb;
-	struct net_device *dev;
-	struct ftb *bond;
-	bool overlap;
+	skb->dev = dev;
+	ftb_count_rx(port->slot, skb->len);
+	return RX_HANDLER_ANOTHER;
+}
 
-	dev = netdev_master_upper_dev_get_rcu(skb->dev);
-	if (unlikely(skb->pkt_type == PACKET_LOOPBACK || !dev))
+/* May ftb_probe_receive() want it? */
+static bool ftb_for_probing(const struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_ARP) ||
+	       skb->protocol == htons(FT_BOND_PROBE_ETHERTYPE);
+}
+
+/* Anything but a plain frame to us at the active port. */
+static noinline rx_handler_result_t ftb_sort_frame(struct ftb_port *port,
+						   struct sk_buff *skb)
+{
+	struct ftb *bond = port->bond;
+	bool active, overlap;
+
+	if (skb->pkt_type == PACKET_LOOPBACK)
 		return RX_HANDLER_PASS;
-	bond = netdev_priv(dev);
-	active = rcu_dereference(bond->active);
-	port = active;
-	if (unlikely(!active || active->dev != skb->dev))
-		port = ftb_standby(bond, skb->dev);
-	if (unlikely(!port))
+	active = rcu_access_pointer(bond->active) == port;
+	if (!active && READ_ONCE(port->barred) & BIT(FTB_BAR_ENTERING))
 		return RX_HANDLER_PASS;
-	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (unlikely(!skb))
-		return RX_HANDLER_CONSUMED;
-	*pskb = skb;
-	if (unlikely(!netif_running(dev)))
+	if (unlikely(!netif_running(bond->dev)))
 		return RX_HANDLER_EXACT;
 
 	if (READ_ONCE(bond->probe_ms) && ftb_probe_receive(bond, port, skb)) {
@@ -179,8 +165,7 @@ rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 		return RX_HANDLER_CONSUMED;
 	}
 	overlap = time_before(jiffies, READ_ONCE(bond->overlap_until));
-	if (port != active &&
-	    !ftb_take_from_standby(bond, port, skb, overlap)) {
+	if (!active && !ftb_take_from_standby(bond, port, skb, overlap)) {
 		if (unlikely(is_link_local_ether_addr(eth_hdr(skb)->h_dest)))
 			return RX_HANDLER_PASS;
 		atomic64_inc(&port->slot->rx_standby_dropped);
@@ -196,11 +181,43 @@ rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 		atomic64_inc(&port->slot->rx_standby_dropped);
 		return RX_HANDLER_EXACT;
 	}
-	ftb_count_rx(port->slot, skb->len);
 	if (unlikely(is_link_local_ether_addr(eth_hdr(skb)->h_dest))) {
+		ftb_count_rx(port->slot, skb->len);
 		ftb_copy_up(bond, skb);
 		return RX_HANDLER_PASS;
 	}
-	skb->dev = dev;
-	return RX_HANDLER_ANOTHER;
+	return ftb_take(port, bond->dev, skb);
+}
+
+/* What is in the way of nearly every frame, and nothing else. */
+static __always_inline rx_handler_result_t ftb_receive(struct sk_buff *skb)
+{
+	struct ftb_port *port = ftb_port_of(skb->dev);
+	struct net_device *dev;
+	struct ftb *bond;
+
+	if (unlikely(!port))
+		return RX_HANDLER_PASS;
+	bond = port->bond;
+	dev = bond->dev;
+	if (likely(rcu_access_pointer(bond->active) == port &&
+		   skb->pkt_type == PACKET_HOST &&
+		   (!READ_ONCE(bond->probe_ms) || !ftb_for_probing(skb)) &&
+		   netif_running(dev)))
+		return ftb_take(port, dev, skb);
+	return ftb_sort_frame(port, skb);
+}
+
+/* Somebody else has the frame as well: the bond takes a copy. */
+static noinline rx_handler_result_t ftb_receive_shared(struct sk_buff **pskb)
+{
+	*pskb = skb_share_check(*pskb, GFP_ATOMIC);
+	return *pskb ? ftb_receive(*pskb) : RX_HANDLER_CONSUMED;
+}
+
+/* The handler's own data pointer is not used; see ftb_attach(). */
+rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
+{
+	return unlikely(skb_shared(*pskb)) ? ftb_receive_shared(pskb) :
+					     ftb_receive(*pskb);
 }

@@ -7,30 +7,11 @@
 #include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
-#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
 #include "bond.h"
 
-/* The port that @dev is, or NULL. */
-struct ftb_port *ftb_port_of(const struct net_device *dev)
-{
-	struct net_device *master;
-	struct ftb_port *port;
-	struct ftb *bond;
-	unsigned int i;
-
-	master = netdev_master_upper_dev_get((struct net_device *)dev);
-	if (!master || master->netdev_ops != &ftb_netdev_ops)
-		return NULL;
-	bond = netdev_priv(master);
-	for (i = 0; i < FT_MEMBERS; i++) {
-		port = rtnl_dereference(bond->slot[i].port);
-		if (port && port->dev == dev)
-			return port;
-	}
-	return NULL;
-}
+struct hlist_head ftb_ports[FTB_PORT_BUCKETS];
 
 void ftb_port_speed(struct ftb_port *port)
 {
@@ -250,6 +231,7 @@ static int ftb_attach(struct ftb *bond, struct ftb_port *port,
 	err = netdev_master_upper_dev_link(port_dev, dev, port, &info, extack);
 	if (err)
 		goto handler;
+	hlist_add_head_rcu(&port->node, ftb_port_bucket(port_dev));
 	err = ftb_share_rx_flags(dev, port_dev);
 	if (err)
 		goto link;
@@ -270,6 +252,7 @@ netpoll:
 rx_flags:
 	ftb_unshare_rx_flags(dev, port_dev);
 link:
+	hlist_del_rcu(&port->node);
 	netdev_upper_dev_unlink(port_dev, dev);
 handler:
 	netdev_rx_handler_unregister(port_dev);
@@ -288,6 +271,7 @@ static void ftb_detach(struct ftb *bond, struct ftb_port *port)
 {
 	struct net_device *port_dev = port->dev, *dev = bond->dev;
 
+	hlist_del_rcu(&port->node);
 	netdev_rx_handler_unregister(port_dev);
 	netdev_upper_dev_unlink(port_dev, dev);
 	ftb_unshare_rx_flags(dev, port_dev);
@@ -322,6 +306,7 @@ int ftb_add_port(struct net_device *dev, struct net_device *port_dev,
 	if (!port)
 		return -ENOMEM;
 	port->dev = port_dev;
+	port->bond = bond;
 	port->slot = slot;
 	port->barred = BIT(FTB_BAR_ENTERING);
 	port->orig_mtu = port_dev->mtu;
