@@ -189,13 +189,21 @@ static noinline rx_handler_result_t ftb_sort_frame(struct ftb_port *port,
 	return ftb_take(port, bond->dev, skb);
 }
 
-/* What is in the way of nearly every frame, and nothing else. */
-static __always_inline rx_handler_result_t ftb_receive(struct sk_buff *skb)
+/*
+ * The handler's own data pointer is not used; see ftb_attach(). What is in the
+ * way of nearly every frame is here, all else in functions that are called.
+ */
+rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
 {
-	struct ftb_port *port = ftb_port_of(skb->dev);
+	struct sk_buff *skb = skb_share_check(*pskb, GFP_ATOMIC);
 	struct net_device *dev;
+	struct ftb_port *port;
 	struct ftb *bond;
 
+	if (unlikely(!skb))
+		return RX_HANDLER_CONSUMED;
+	*pskb = skb;
+	port = ftb_port_of(skb->dev);
 	if (unlikely(!port))
 		return RX_HANDLER_PASS;
 	bond = port->bond;
@@ -206,18 +214,4 @@ static __always_inline rx_handler_result_t ftb_receive(struct sk_buff *skb)
 		   netif_running(dev)))
 		return ftb_take(port, dev, skb);
 	return ftb_sort_frame(port, skb);
-}
-
-/* Somebody else has the frame as well: the bond takes a copy. */
-static noinline rx_handler_result_t ftb_receive_shared(struct sk_buff **pskb)
-{
-	*pskb = skb_share_check(*pskb, GFP_ATOMIC);
-	return *pskb ? ftb_receive(*pskb) : RX_HANDLER_CONSUMED;
-}
-
-/* The handler's own data pointer is not used; see ftb_attach(). */
-rx_handler_result_t ftb_handle_frame(struct sk_buff **pskb)
-{
-	return unlikely(skb_shared(*pskb)) ? ftb_receive_shared(pskb) :
-					     ftb_receive(*pskb);
 }
