@@ -119,8 +119,6 @@ DumpFacts facts(const DumpConfig &config, const fs::path &root) {
     if (const auto asked = asked_region(first_line(root / "proc/cmdline")))
         if (!facts.map.crash)
             facts.map.taken.push_back(*asked);
-    const std::string block = first_line(root / "sys/devices/system/memory/block_size_bytes");
-    facts.block = block.empty() ? 0 : std::stoull(block, nullptr, 16);
     facts.loaded = first_line(root / "sys/kernel/kexec_crash_loaded") == "1";
     facts.modules = module_file();
     facts.kexec = program("kexec");

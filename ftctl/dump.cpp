@@ -105,15 +105,14 @@ int arm() {
         throw Denied("kdump-tools is installed, and would load its own crash kernel when memory or "
                      "a CPU comes or goes: \"apt remove kdump-tools\", or \"touch "
                      "/etc/udev/rules.d/50-kdump-tools.rules\" first");
-    if (!now.map.crash) {
-        const auto region = ft::propose_region(now.map, wanted.region_mib * mib, now.block);
-        if (!region)
-            throw Denied(fmt::format("no {} MiB below 4 GiB are free: make region_mib in {} "
-                                     "smaller",
-                                     wanted.region_mib, configuration));
+    const auto region = ft::propose_region(now.map, wanted);
+    if (!now.map.crash && !region)
+        throw Denied(fmt::format("no {} MiB below 4 GiB are free: make region_mib in {} smaller",
+                                 wanted.region_mib, configuration));
+    if (region && !(now.map.crash && ft::serves(*now.map.crash, *region)))
         reserve(*region);
+    if (!now.map.crash)
         return 1;
-    }
     load(wanted);
     if (run({"systemctl", "-q", "enable", "ftstack-dump-load.service", "ftstack-dump.service"}) !=
         0)

@@ -71,8 +71,9 @@ void load(const ft::DumpConfig &config) {
         throw Denied(fmt::format("this machine's memory has {} parts, and ft_dump is told of {} at "
                                  "most",
                                  ranges.size(), FT_DUMP_RANGES_MAX));
-    const std::string line = ft::crash_command_line(
-        first_line("/proc/cmdline"), ft::write_ranges(ranges), config.options, panics(config));
+    const std::string line =
+        ft::crash_command_line(first_line("/proc/cmdline"), ft::write_ranges(ranges),
+                               config.options, panics(config), ft::second_region(map, config));
     if (run({"kexec", "-p", "-s", image, "--initrd=" + ramdisk.string(),
              "--command-line=" + line}) != 0)
         throw Denied("the crash kernel could not be loaded: kexec's message is above");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // After a panic: the dump is saved, then the old memory is returned and a crash kernel
-// loaded again. Each step is told to the journal, and what it took to the dump itself.
+// loaded again, in a region of its own; until then it is in the part of this kernel's that
+// was reserved for it. Each step is told to the journal, and what it took to the dump itself.
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -83,6 +84,31 @@ void step(const char *name, const std::string &text) {
     write(fs::path(sysfs) / name, text, fmt::format("ft_dump refuses \"{} {}\"", name, text));
 }
 
+// Why a crash kernel's region cannot be set apart in this kernel; empty: it can.
+std::string no_rearm() {
+    constexpr std::string_view name = "rearm ";
+    std::ifstream file(fs::path(sysfs) / "steps");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with(name) && line.substr(name.size()) != "available")
+            return line.substr(name.size());
+    return {};
+}
+
+// Loads the crash kernel, unless that were the next round of an endless loop.
+void arm_again(const ft::DumpConfig &config) {
+    if (const auto times = panics(config); ft::too_often(times, config))
+        throw Denied(fmt::format("{} panics within {} s: not armed again, the next one goes "
+                                 "through the firmware; \"ftctl dump load\" arms",
+                                 times.size(), config.within_s));
+    load(config);
+}
+
+// The region that this kernel was started with, for a panic until now, is memory again.
+void free_region() {
+    run({"kexec", "-p", "-u"});
+    write("/sys/kernel/kexec_crash_size", "0", "the crash kernel's region cannot be freed");
+}
+
 // The first of the blocks that are in a row, and long enough for a crash kernel, below
 // 4 GiB and without a bad page in them.
 std::uint64_t hold(const Blocks &blocks, std::uint64_t size,
@@ -159,10 +185,24 @@ class Copying {
     std::string line_;
 };
 
+// For one more dump.
+void make_room(const ft::DumpConfig &config) {
+    const std::vector<ft::Dump> before = list(config);
+    for (const std::string &id : ft::expendable(before, config)) {
+        say("deletes dump " + id + ", to make room");
+        fs::remove_all(fs::path(config.path) / id);
+    }
+    // Of one that was cut off the log is what can still be used.
+    for (const ft::Dump &dump : before)
+        if (!dump.complete)
+            fs::remove(fs::path(config.path) / dump.id / "dump");
+}
+
 // The dump itself; false: it could not be saved, which is no reason to keep the memory.
 bool save_dump(const ft::DumpConfig &config, const fs::path &folder, ordered_json &info) {
     const fs::path log = folder / "dmesg", file = folder / "dump";
-    if (run({"makedumpfile", "--dump-dmesg", "/proc/vmcore", log}) != 0)
+    // On its disk before the long part begins: this kernel may die in it.
+    if (run({"makedumpfile", "--dump-dmesg", "/proc/vmcore", log}) != 0 || !durable(log))
         say("the dead kernel's log could not be read");
     const ft::Panic panic = ft::parse_log(contents(log));
     info["panic"] = panic.message;
@@ -198,10 +238,16 @@ void return_memory(const ft::DumpConfig &config, const ft::MemoryMap &map, order
     for (const auto &page : info["bad_pages"])
         step("leave_out", fmt::format("{:x} 1000", page.get<std::uint64_t>()));
     const Blocks old = blocks();
-    const std::uint64_t wanted = (config.region_mib << 20),
-                        size = (wanted + old.size - 1) / old.size * old.size;
-    const std::uint64_t held = hold(old, size, info["bad_pages"].get<std::vector<std::uint64_t>>());
+    const std::string impossible = no_rearm();
+    const std::uint64_t there = map.crash ? map.crash->size() : 0;
+    std::uint64_t held = 0;
+    for (const std::uint64_t size :
+         ft::region_sizes(config, map.total() + old.old.size() * old.size))
+        if (held == 0 && impossible.empty() && size > there)
+            held = hold(old, size, info["bad_pages"].get<std::vector<std::uint64_t>>());
     const std::uint64_t bytes = give_back(old);
+    if (held != 0 && map.crash)
+        free_region();
     info["returned_mib"] = bytes >> 20;
     info["held_mib"] = held >> 20;
     info["memory_mib"] = memory_mib();
@@ -209,7 +255,11 @@ void return_memory(const ft::DumpConfig &config, const ft::MemoryMap &map, order
     info["return_s"] = uptime() - began;
     info["cpus"] = std::thread::hardware_concurrency();
     say(fmt::format("returned {} MiB in {:.1f} s", bytes >> 20, uptime() - began));
-    if (held == 0)
+    if (held != 0)
+        step("rearm", "1");
+    else if (!impossible.empty() && !map.crash)
+        throw Denied(fmt::format("{}: protected again after the next reboot", impossible));
+    else if (!map.crash)
         throw Denied(fmt::format("no {} MiB of the memory that came back are in a row below 4 GiB: "
                                  "protected again after the next reboot",
                                  config.region_mib));
@@ -223,16 +273,21 @@ int save(const ft::DumpConfig &config) {
         throw Denied("there is no dump to be saved: this kernel was not started by a panic of one "
                      "that ftstack had armed");
     const ft::MemoryMap map = ft::parse_iomem(contents("/proc/iomem"));
-    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-    for (const std::string &id : ft::expendable(list(config), config)) {
-        say("deletes dump " + id + ", to make room");
-        fs::remove_all(fs::path(config.path) / id);
+    if (map.crash) {
+        try {
+            arm_again(config);
+            say("armed for a panic in the meantime");
+        } catch (const std::exception &error) {
+            say(error.what());
+        }
     }
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
     ordered_json info{{"time", now}, {"bytes", 0}, {"saved", false}};
     info["bad_pages"] = ordered_json::array();
     fs::path folder;
     int exit = 0;
     try {
+        make_room(config);
         const mode_t mask = ::umask(077); // what was in memory is root's alone
         fs::create_directories(config.path);
         fs::permissions(config.path, fs::perms::owner_all);
@@ -259,12 +314,7 @@ int save(const ft::DumpConfig &config) {
         tell(ft::DumpWork{"RETURN_MEMORY", folder.filename(), 0});
         return_memory(config, map, info);
         note();
-        step("rearm", "1");
-        if (const auto times = panics(config); ft::too_often(times, config))
-            throw Denied(fmt::format("{} panics within {} s: not armed again, the next one goes "
-                                     "through the firmware; \"ftctl dump load\" arms",
-                                     times.size(), config.within_s));
-        load(config);
+        arm_again(config);
         info["rearmed_s"] = uptime();
         say(fmt::format("armed again {:.1f} s after the panic", uptime()));
     } catch (const std::exception &error) {

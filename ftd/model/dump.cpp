@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,7 @@ namespace ft {
 namespace {
 
 constexpr std::uint64_t mib = 1 << 20, page = 4096, low = mib, four_gib = 1ULL << 32;
+constexpr std::uint64_t much = 30ULL << 30; // 32 GiB, without what firmware keeps
 constexpr std::string_view panics_word = "ftstack.panics=";
 constexpr unsigned panics_max = 20; // a command line has room for no more
 
@@ -160,22 +162,6 @@ std::optional<MemoryRange> asked_region(const std::string &command_line) {
     return MemoryRange{*start, *start + *size * mib};
 }
 
-std::optional<MemoryRange> propose_region(const MemoryMap &map, std::uint64_t size,
-                                          std::uint64_t block) {
-    if (block == 0 || size == 0)
-        return std::nullopt;
-    size = up(size, block);
-    std::vector<MemoryRange> free = without(map.ram, {0, 2 * block});
-    for (const MemoryRange &taken : map.taken)
-        free = without(free, taken);
-    for (const MemoryRange &range : free) {
-        const std::uint64_t start = up(range.start, block);
-        if (start + size <= std::min(range.end, four_gib))
-            return MemoryRange{start, start + size};
-    }
-    return std::nullopt;
-}
-
 std::string write_region(const MemoryRange &region) {
     return fmt::format("{}M@{:#x}", region.size() / mib, region.start);
 }
@@ -271,6 +257,8 @@ DumpConfig parse_dump_config(const std::string &text, const std::string &file) {
             config.options = value;
         else if (key == "region_mib")
             config.region_mib = size(128, 3072);
+        else if (key == "second_mib")
+            config.second_mib = size(0, 3072);
         else if (key == "keep")
             config.keep = static_cast<unsigned>(size(1, 1000));
         else if (key == "keep_mib")
@@ -280,11 +268,45 @@ DumpConfig parse_dump_config(const std::string &text, const std::string &file) {
         else if (key == "within_s")
             config.within_s = static_cast<unsigned>(size(1, 1000000));
         else
-            throw refuse(fmt::format("unknown key {}; known: path, region_mib, kernel, initramfs, "
-                                     "options, keep, keep_mib, panics, within_s",
+            throw refuse(fmt::format("unknown key {}; known: path, region_mib, second_mib, kernel, "
+                                     "initramfs, options, keep, keep_mib, panics, within_s",
                                      key));
     }
     return config;
+}
+
+std::vector<std::uint64_t> region_sizes(const DumpConfig &config, std::uint64_t memory) {
+    const std::uint64_t second = config.second_mib.value_or(memory >= much ? config.region_mib : 0);
+    const std::uint64_t alone = up(config.region_mib * mib, memory_block);
+    if (second == 0)
+        return {alone};
+    return {alone + up(second * mib, memory_block), alone};
+}
+
+std::optional<MemoryRange> propose_region(const MemoryMap &map, const DumpConfig &config) {
+    std::vector<MemoryRange> free = without(map.ram, {0, 2 * memory_block});
+    for (const MemoryRange &taken : map.taken)
+        free = without(free, taken);
+    for (const std::uint64_t size : region_sizes(config, map.total()))
+        for (const MemoryRange &range : free)
+            if (const std::uint64_t start = up(range.start, memory_block);
+                start + size <= std::min(range.end, four_gib))
+                return MemoryRange{start, start + size};
+    return std::nullopt;
+}
+
+bool serves(const MemoryRange &crash, const MemoryRange &wanted) {
+    return crash.start % memory_block == 0 && crash.end % memory_block == 0 &&
+           crash.size() >= wanted.size();
+}
+
+std::optional<MemoryRange> second_region(const MemoryMap &map, const DumpConfig &config) {
+    const auto sizes = region_sizes(config, map.total());
+    if (!map.crash || sizes.size() == 1 || map.crash->size() < sizes.front())
+        return std::nullopt;
+    // kexec puts the headers of the dump at the region's start, and all else at its end.
+    const std::uint64_t start = up(map.crash->start, memory_block) + memory_block;
+    return MemoryRange{start, start + sizes.front() - sizes.back()};
 }
 
 std::vector<std::uint64_t> recent_panics(const std::string &running, std::uint64_t now,
@@ -310,8 +332,8 @@ bool too_often(const std::vector<std::uint64_t> &panics, const DumpConfig &confi
 }
 
 std::string crash_command_line(const std::string &running, const std::string &ranges,
-                               const std::string &options,
-                               const std::vector<std::uint64_t> &panics) {
+                               const std::string &options, const std::vector<std::uint64_t> &panics,
+                               const std::optional<MemoryRange> &second) {
     std::istringstream words(running);
     std::string line;
     for (std::string word; words >> word;) {
@@ -326,6 +348,12 @@ std::string crash_command_line(const std::string &running, const std::string &ra
     }
     // Devices with 32-bit addresses need buffers once there is memory above 4 GiB again.
     line += "ft_dump.ram=" + ranges + " iommu=soft";
+    if (second) {
+        // A kernel that chooses its place by chance might choose that one.
+        line += fmt::format("{} crashkernel={}",
+                            (" " + line + " ").find(" nokaslr ") == line.npos ? " nokaslr" : "",
+                            write_region(*second));
+    }
     const std::size_t known = std::min<std::size_t>(panics.size(), panics_max + 1);
     for (std::size_t i = panics.size() - known; i < panics.size(); i++)
         line += fmt::format(
@@ -334,15 +362,18 @@ std::string crash_command_line(const std::string &running, const std::string &ra
 }
 
 std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &config) {
-    std::sort(dumps.begin(), dumps.end(), [](const Dump &a, const Dump &b) { return a.id > b.id; });
+    std::sort(dumps.begin(), dumps.end(), [](const Dump &a, const Dump &b) {
+        return std::tie(a.complete, a.id) > std::tie(b.complete, b.id);
+    });
     std::vector<std::string> result;
     unsigned count = 1; // the one that is to come
     std::uint64_t bytes = 0;
     for (const Dump &dump : dumps) {
-        const bool fits = config.keep_mib == 0 || (bytes + dump.bytes) / mib <= config.keep_mib;
-        if (dump.complete && count < config.keep && fits) {
+        const std::uint64_t size = dump.complete ? dump.bytes : 0; // its log remains
+        const bool fits = config.keep_mib == 0 || (bytes + size) / mib <= config.keep_mib;
+        if (count < config.keep && fits) {
             count++;
-            bytes += dump.bytes;
+            bytes += size;
         } else {
             result.push_back(dump.id);
         }
@@ -368,7 +399,7 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
     if (!facts.modules)
         bad("the kernel module ft_dump is not built for the crash kernel",
             "\"dkms autoinstall\", or \"make install\"");
-    const auto region = propose_region(facts.map, config.region_mib * mib, facts.block);
+    const auto region = propose_region(facts.map, config);
     const std::string place =
         region ? fmt::format("\"ftctl dump arm\" asks for crashkernel={}; reboot",
                              write_region(*region))
@@ -379,20 +410,39 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
         bad("no memory is reserved for a crash kernel", place);
     } else {
         const MemoryRange &crash = *facts.map.crash;
-        if (facts.block && (crash.start % facts.block || crash.end % facts.block))
+        const auto second = second_region(facts.map, config);
+        if (!serves(crash, {0, 0}))
             found.push_back({false,
                              fmt::format("the crash region {} is not aligned to blocks of {} MiB: "
                                          "the memory at its edges would not come back",
-                                         write_region(crash), facts.block / mib),
+                                         write_region(crash), memory_block / mib),
                              place});
         // It is there as a file, and unpacked; the kernel, and what starts, need the rest.
         const std::uint64_t content = std::max(facts.unpacked, facts.initramfs);
-        if (const std::uint64_t least = facts.initramfs + content + 128 * mib; crash.size() < least)
-            bad(fmt::format(
-                    "the crash region has {} MiB, and this initramfs needs {}: {} as it is, "
-                    "{} unpacked, and what the kernel and the first services take",
-                    crash.size() / mib, up(least, mib) / mib, facts.initramfs / mib, content / mib),
-                "set region_mib in /etc/ftstack/dump.conf, then \"ftctl dump arm\" and reboot");
+        const std::uint64_t least = facts.initramfs + content + 128 * mib;
+        const auto too_small = [&](const char *what, std::uint64_t size, const char *key) {
+            if (size < least)
+                bad(fmt::format("{} has {} MiB, and this initramfs needs {}: {} as it is, {} "
+                                "unpacked, and what the kernel and the first services take",
+                                what, size / mib, up(least, mib) / mib, facts.initramfs / mib,
+                                content / mib),
+                    fmt::format("set {} in /etc/ftstack/dump.conf, then \"ftctl dump arm\" and "
+                                "reboot",
+                                key));
+        };
+        too_small("the crash region", crash.size() - (second ? second->size() : 0), "region_mib");
+        if (second)
+            too_small("what the crash kernel keeps for one of its own", second->size(),
+                      "second_mib");
+        else if (region && region->size() > crash.size())
+            found.push_back(
+                {false,
+                 fmt::format("the crash region has {} MiB, and is to have {}{}", crash.size() / mib,
+                             region->size() / mib,
+                             region_sizes(config, facts.map.total()).size() > 1
+                                 ? ": a panic while a dump is saved would go through the firmware"
+                                 : ""),
+                 place});
     }
     if (facts.initramfs == 0)
         bad("the crash kernel's initramfs is not there",

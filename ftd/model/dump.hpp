@@ -41,12 +41,12 @@ std::string write_ranges(const std::vector<MemoryRange> &ranges);
 std::optional<MemoryRange> boot_initramfs(const std::string &boot_params);
 // The region that a command line asks for, as write_region() has it; none: no such.
 std::optional<MemoryRange> asked_region(const std::string &command_line);
-// A place for the crash kernel: whole blocks below 4 GiB, clear of what is taken now, and
-// of the upper end, where firmware and boot loaders put what they bring. None: no place.
-std::optional<MemoryRange> propose_region(const MemoryMap &map, std::uint64_t size,
-                                          std::uint64_t block);
 // "512M@0x20000000"
 std::string write_region(const MemoryRange &region);
+
+// Memory comes back in blocks of this size: those of a kernel that was started with less
+// than 64 GiB, as each crash kernel is, however large the running one's are.
+inline constexpr std::uint64_t memory_block = 128 << 20;
 
 // What the dead kernel's log says.
 struct Panic {
@@ -64,8 +64,9 @@ std::optional<unsigned> parse_progress(std::string_view line);
 struct DumpConfig {
     std::string path = "/var/crash/ftstack";
     std::uint64_t region_mib = 512;
-    std::string kernel, initramfs; // empty: those of the running kernel in /boot
-    std::string options;           // for the crash kernel's command line
+    std::optional<std::uint64_t> second_mib = {}; // none: as much, where that is little
+    std::string kernel = {}, initramfs = {};      // empty: the running kernel's in /boot
+    std::string options = {};                     // for the crash kernel's command line
     unsigned keep = 3;
     std::uint64_t keep_mib = 0;           // 0: no bound but the disk's
     unsigned panics = 3, within_s = 3600; // armed again after so many, not after more
@@ -73,6 +74,17 @@ struct DumpConfig {
 };
 // Throws Error (InvalidConfiguration).
 DumpConfig parse_dump_config(const std::string &text, const std::string &file);
+
+// Bytes to be reserved, largest first: region_mib with second_mib, and without.
+std::vector<std::uint64_t> region_sizes(const DumpConfig &config, std::uint64_t memory);
+// A place for the crash kernel: whole blocks below 4 GiB, clear of what is taken now, and
+// of what firmware and boot loaders bring along. None: no place.
+std::optional<MemoryRange> propose_region(const MemoryMap &map, const DumpConfig &config);
+// Does the region that there is do as well as one that is wanted?
+bool serves(const MemoryRange &crash, const MemoryRange &wanted);
+// What of its region the crash kernel keeps for a crash kernel of its own, as it may panic
+// before the memory is back. None: nothing.
+std::optional<MemoryRange> second_region(const MemoryMap &map, const DumpConfig &config);
 
 // When this machine has panicked without going through the firmware in between: each crash
 // kernel tells the next one on its command line, where no full disk or deleted dump can
@@ -86,7 +98,8 @@ bool too_often(const std::vector<std::uint64_t> &panics, const DumpConfig &confi
 // The command line of the crash kernel, from the running one's.
 std::string crash_command_line(const std::string &running, const std::string &ranges,
                                const std::string &options,
-                               const std::vector<std::uint64_t> &panics = {});
+                               const std::vector<std::uint64_t> &panics = {},
+                               const std::optional<MemoryRange> &second = std::nullopt);
 
 struct Dump {
     std::string id;         // "20261121-204501": when it was saved
@@ -111,16 +124,15 @@ struct DumpWork {
     bool operator==(const DumpWork &) const = default;
 };
 
-// Which are to be deleted so that one more has room: those that are not complete, then
-// the oldest ones.
+// Which are to be deleted so that one more has room: first those that are not complete, of
+// which only the log is kept, then the oldest ones.
 std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &config);
 
 // How well the machine is prepared for a panic.
 struct DumpFacts {
     MemoryMap map;
-    std::uint64_t block = 0; // bytes
-    bool loaded = false;     // a crash kernel is
-    bool modules = false;    // ft_dump.ko is there for the crash kernel
+    bool loaded = false;  // a crash kernel is
+    bool modules = false; // ft_dump.ko is there for the crash kernel
     bool kexec = false, makedumpfile = false, kdump_tools = false, lockdown = false;
     bool kdump_rule = false;     // kdump-tools would load its own kernel when memory comes or goes
     std::uint64_t initramfs = 0; // bytes; 0: it is not there

@@ -66,7 +66,7 @@ int ft_rearm(void)
 	 * kexec's own lock cannot be had. Nobody loads a crash kernel now: that
 	 * fails for as long as there is no region.
 	 */
-	if (kexec_crash_loaded() || res->parent || res->end)
+	if (kexec_crash_loaded() || res->parent || resource_size(res) > 1)
 		return -EBUSY;
 	res->start = ft_dump.held.start;
 	res->end = ft_dump.held.end - 1;

@@ -48,8 +48,9 @@
  *		 online by /sys/devices/system/memory, or by itself.
  * rearm      w  "1": what is held is from now on where kexec_file_load(2)
  *		 puts crash kernels. ENODATA: nothing is held; EBUSY: not all
- *		 of it was returned and is online, or a crash kernel is
- *		 loaded; EOPNOTSUPP: see steps; EALREADY
+ *		 of it was returned and is online, or there is a region
+ *		 already (/sys/kernel/kexec_crash_size; "0" written there
+ *		 frees it); EOPNOTSUPP: see steps; EALREADY
  * region     r  START SIZE of what was armed again; empty: nothing
  *
  * Once a block was returned ft_dump cannot be unloaded.

@@ -40,5 +40,6 @@ third = incomplete()[-1]
 expect(third != second, f"{dumps()}")
 arm()
 panic()
-expect([dump["complete"] for dump in dumps()] == [True, True], f"{dumps()}")
+expect([dump["complete"] for dump in dumps()] == [True, False, True], f"{dumps()}")
+expect(dumps()[1]["id"] == third, f"{dumps()}")
 duplex()

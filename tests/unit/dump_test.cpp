@@ -69,18 +69,46 @@ TEST(Dump, RegionThatWasAskedFor) {
 
 TEST(Dump, RegionIsWholeBlocksThatAreFree) {
     const ft::MemoryMap map = ft::parse_iomem(iomem);
-    EXPECT_EQ(ft::propose_region(map, 512 * mib, block),
-              (ft::MemoryRange{2 * block, 2 * block + 512 * mib}));
+    const auto proposed = [](const ft::MemoryMap &of, std::uint64_t region_mib,
+                             std::optional<std::uint64_t> second_mib = {}) {
+        return ft::propose_region(of, {.region_mib = region_mib, .second_mib = second_mib});
+    };
+    EXPECT_EQ(proposed(map, 512), (ft::MemoryRange{2 * block, 2 * block + 512 * mib}));
     EXPECT_EQ(ft::write_region({2 * block, 6 * block}), "512M@0x10000000");
-    EXPECT_EQ(ft::propose_region(map, 500 * mib, block)->size(), 512 * mib);
+    EXPECT_EQ(proposed(map, 500)->size(), 512 * mib);
+    EXPECT_EQ(proposed(map, 500, 300), (ft::MemoryRange{2 * block, 9 * block}));
     ft::MemoryMap full = map;
     full.taken.push_back({0x18000000, 0x18001000});
-    EXPECT_EQ(ft::propose_region(full, 512 * mib, block)->start, 0x20000000U);
+    EXPECT_EQ(proposed(full, 512)->start, 0x20000000U);
     full.taken.push_back({0x3ff00000, 0x3ff01000});
-    EXPECT_EQ(ft::propose_region(full, 512 * mib, block)->start, 0x40000000U);
-    EXPECT_FALSE(ft::propose_region(full, 2048 * mib, block)); // above 4 GiB it would fit
-    EXPECT_FALSE(ft::propose_region(map, 0, block));
-    EXPECT_FALSE(ft::propose_region(map, block, 0));
+    EXPECT_EQ(proposed(full, 512)->start, 0x40000000U);
+    EXPECT_FALSE(proposed(full, 2048));                      // above 4 GiB it would fit
+    EXPECT_EQ(proposed(full, 512, 1024)->size(), 512 * mib); // better than nothing
+}
+
+TEST(Dump, SecondRegionLiesWithinTheFirst) {
+    using Sizes = std::vector<std::uint64_t>;
+    constexpr std::uint64_t gib = 1024 * mib;
+    EXPECT_EQ(ft::region_sizes({}, 16 * gib), Sizes{512 * mib});
+    EXPECT_EQ(ft::region_sizes({}, 32 * gib - 512 * mib), (Sizes{1024 * mib, 512 * mib}));
+    EXPECT_EQ(ft::region_sizes({.second_mib = 0}, 64 * gib), Sizes{512 * mib});
+    const ft::DumpConfig both{.second_mib = 512};
+    EXPECT_EQ(ft::region_sizes(both, 2 * gib), (Sizes{1024 * mib, 512 * mib}));
+    ft::MemoryMap map = ft::parse_iomem(iomem);
+    EXPECT_FALSE(ft::second_region(map, both)); // the region has 512 MiB
+    EXPECT_FALSE(ft::second_region(map, {}));
+    map.crash = ft::MemoryRange{2 * block, 10 * block};
+    EXPECT_EQ(ft::second_region(map, both), (ft::MemoryRange{3 * block, 7 * block}));
+    EXPECT_FALSE(ft::second_region(map, {}));
+    map.crash.reset();
+    EXPECT_FALSE(ft::second_region(map, both));
+    // Told with the memory for the one after it, in a place that it finds free.
+    const std::string line = ft::crash_command_line("quiet crashkernel=1024M@0x10000000", "1-2", "",
+                                                    {}, ft::MemoryRange{3 * block, 7 * block});
+    EXPECT_EQ(line, "quiet ft_dump.ram=1-2 iommu=soft nokaslr crashkernel=512M@0x18000000");
+    EXPECT_EQ(ft::crash_command_line(line, "1-2", ""), "quiet nokaslr ft_dump.ram=1-2 iommu=soft");
+    EXPECT_EQ(ft::crash_command_line("nokaslr", "1-2", "", {}, ft::MemoryRange{0, block}),
+              "nokaslr ft_dump.ram=1-2 iommu=soft crashkernel=128M@0x0");
 }
 
 TEST(Dump, LogOfTheDeadKernel) {
@@ -119,11 +147,12 @@ TEST(Dump, OopsThatIsAPanic) {
 
 TEST(Dump, Configuration) {
     const ft::DumpConfig config = ft::parse_dump_config(
-        "# where\npath = /mnt/x\nregion_mib=640\n\nkernel=/boot/k\ninitramfs=/boot/i\n"
+        "# where\npath = /mnt/x\nregion_mib=640\nsecond_mib=0\n\nkernel=/boot/k\n"
+        "initramfs=/boot/i\n"
         "options = root=none x=1\nkeep=5\nkeep_mib=100\npanics=2\nwithin_s=60\n",
         "f");
-    EXPECT_EQ(config, (ft::DumpConfig{"/mnt/x", 640, "/boot/k", "/boot/i", "root=none x=1", 5, 100,
-                                      2, 60}));
+    EXPECT_EQ(config, (ft::DumpConfig{"/mnt/x", 640, 0, "/boot/k", "/boot/i", "root=none x=1", 5,
+                                      100, 2, 60}));
     for (const char *wrong : {"path", "path=x", "path=", "keep=0", "keep=x", "keep=5x",
                               "region_mib=64", "colour=red", "=1"})
         EXPECT_THROW(ft::parse_dump_config(wrong, "f"), ft::Error) << wrong;
@@ -150,9 +179,11 @@ TEST(Dump, OldestAndIncompleteDumpsMakeRoom) {
                                       {"4", 4, 5 * mib, true},
                                       {"2", 2, 5 * mib, true},
                                       {"3", 3, 5 * mib, false}};
-    EXPECT_EQ(ft::expendable(dumps, config), (std::vector<std::string>{"3", "1"}));
+    EXPECT_EQ(ft::expendable(dumps, config), (std::vector<std::string>{"1", "3"}));
+    config.keep = 5;
+    EXPECT_TRUE(ft::expendable(dumps, config).empty());
     config.keep_mib = 7;
-    EXPECT_EQ(ft::expendable(dumps, config), (std::vector<std::string>{"3", "2", "1"}));
+    EXPECT_EQ(ft::expendable(dumps, config), (std::vector<std::string>{"2", "1"}));
     config.keep = 1;
     EXPECT_EQ(ft::expendable(dumps, config).size(), 4U);
 }
@@ -183,7 +214,6 @@ TEST(Dump, TooManyPanicsInATime) {
 ft::DumpFacts ready() {
     ft::DumpFacts facts;
     facts.map = ft::parse_iomem(iomem);
-    facts.block = block;
     facts.loaded = facts.modules = facts.kexec = facts.makedumpfile = true;
     facts.initramfs = 100 * mib;
     facts.space = 1024 * mib;
@@ -235,6 +265,14 @@ TEST(Dump, CheckSaysWhatIsMissing) {
     EXPECT_TRUE(said(facts, true, "needs 513: 100 as it is, 284 unpacked"));
     facts.initramfs = 0;
     EXPECT_TRUE(said(facts, true, "initramfs is not there"));
+    facts = ready();
+    EXPECT_TRUE(said(facts, false, "has 512 MiB, and is to have 640", {.region_mib = 640}));
+    const ft::DumpConfig both{.second_mib = 256};
+    EXPECT_TRUE(said(facts, false, "a panic while a dump is saved would go through", both));
+    facts.map.crash->end += 256 * mib;
+    EXPECT_TRUE(said(facts, true, "keeps for one of its own has 256 MiB, and", both));
+    facts.initramfs = 50 * mib;
+    EXPECT_TRUE(ft::check_dump(facts, both).empty());
     facts = ready();
     facts.space = 100 * mib;
     EXPECT_TRUE(said(facts, false, "are free in /var/crash/ftstack"));
