@@ -15,6 +15,8 @@
  *		[probe=MS]
  *	ftnl new NAME [the same]
  *	ftnl raw CMD		command CMD of the family without attributes
+ *	ftnl batch		lines from standard input, whatever becomes of each:
+ *				"ftnl ..." of the above, or another program's
  * Exit status 1 and "ERROR: text" when the kernel refuses, 2 for wrong usage.
  */
 #define _GNU_SOURCE
@@ -33,6 +35,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,13 +62,13 @@ static struct {
 
 static int sock = -1;
 
-static void die(const char *what)
+static __attribute__((noreturn)) void die(const char *what)
 {
 	fprintf(stderr, "ftnl: %s: %s\n", what, strerror(errno));
 	exit(2);
 }
 
-static void usage(void)
+static __attribute__((noreturn)) void usage(void)
 {
 	fprintf(stderr, "ftnl: wrong usage; see the head of ftnl.c\n");
 	exit(2);
@@ -500,7 +503,7 @@ static void write_disks(void)
 	}
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
 	static const struct {
 		const char *verb;
@@ -566,4 +569,43 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	usage();
+}
+
+/*
+ * One process a line, which for our own ones need not be loaded first. All is read
+ * before: a process that ends would put the file back to where it thinks we are.
+ */
+static void batch(void)
+{
+	char *argv[32], *text = NULL, *line, *word, *rest;
+	size_t size = 0;
+	int argc;
+
+	if (getdelim(&text, &size, '\0', stdin) < 0)
+		die("standard input");
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		argc = 0;
+		for (word = strtok(line, " "); word && argc < 31; word = strtok(NULL, " "))
+			argv[argc++] = word;
+		argv[argc] = NULL;
+		switch (argc ? fork() : 1) {
+		case -1:
+			die("fork");
+		case 0:
+			if (!strcmp(argv[0], "ftnl"))
+				exit(command(argc, argv));
+			execvp(argv[0], argv);
+			die(argv[0]);
+		default:
+			wait(NULL);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2 || strcmp(argv[1], "batch"))
+		return command(argc, argv);
+	batch();
+	return 0;
 }
