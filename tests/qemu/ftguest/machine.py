@@ -74,7 +74,7 @@ class Machine:
         self.down = set()    # modules whose link is down
         self.settings = {}
         self.allowed = []
-        self._dying = 0      # so much of the console is a panic's
+        self._heard = 0      # so much of the console is a panic's, or was looked at
         self.console = None  # QEMU's options for a console that is more than recorded
         self.icount = False  # the guest's clock counts instructions
         self.boots = 0
@@ -119,6 +119,7 @@ class Machine:
         for netdev in netdevs.values():
             options += ["-netdev", netdev]
         self.plugged = {}
+        self._heard = 0
         if cold or (self.boots and not fresh):
             if not self.boots:
                 flavour.blank_system_disk(system)
@@ -228,7 +229,7 @@ class Machine:
         self.until(another, timeout, "no other kernel answers")
         with self._kmsg_turn:
             del self.said[told:]  # what they have passed on
-        self._dying = guest.console.stat().st_size
+        self._heard = guest.console.stat().st_size
 
     def power_cut(self, keep=None):
         """Both the server and its disks lose power now."""
@@ -461,12 +462,12 @@ class Machine:
             with open(self.folder / "consoles.log", "ab") as out:
                 out.write(console.read_bytes())
         self.splats()
-        self._dying = 0
+        self._heard = console.stat().st_size if console.exists() else 0
 
     def splats(self):
         """Fail if a kernel has said what a sound kernel never says."""
         console = self.folder / "console.log"
-        text = (console.read_bytes()[self._dying:].decode(errors="replace").splitlines()
+        text = (console.read_bytes()[self._heard:].decode(errors="replace").splitlines()
                 if console.exists() else [])
         with self._kmsg_turn:
             lines = [*self.said, *text]
