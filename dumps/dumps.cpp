@@ -163,6 +163,7 @@ std::vector<Dump> list(const DumpConfig &config) {
         dump.error = value<std::string>(info, "error");
         dump.save_s = value<double>(info, "save_s");
         dump.return_s = value<double>(info, "return_s");
+        dump.away_s = value<double>(info, "away_s");
         dump.rearmed_s = value<double>(info, "rearmed_s");
         dump.returned = value<std::uint64_t>(info, "returned_mib") << 20;
         dump.cpus = value<std::uint64_t>(info, "cpus");

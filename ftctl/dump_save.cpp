@@ -2,11 +2,13 @@
 // After a panic: the dump is saved, then the old memory is returned and a crash kernel
 // loaded again, in a region of its own; until then it is in the part of this kernel's that
 // was reserved for it. Each step is told to the journal, and what it took to the dump itself.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <fcntl.h>
 #include <fstream>
+#include <sstream>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <thread>
@@ -42,6 +44,28 @@ std::uint64_t memory_mib() {
     struct sysinfo info {};
     ::sysinfo(&info);
     return static_cast<std::uint64_t>(info.totalram) * info.mem_unit >> 20;
+}
+
+// From the panic until the last of the services was up that are started by themselves and do
+// not wait for the memory; 0: not known.
+double away() {
+    const auto said = [](const std::vector<std::string> &words) {
+        std::string text;
+        run(words, [&](std::string_view more) { text += more; });
+        return std::istringstream(text);
+    };
+    std::vector<std::string> ask{"systemctl", "show", "-P", "ActiveEnterTimestampMonotonic", "--"};
+    const std::size_t asked = ask.size();
+    std::istringstream names = said({"systemctl", "show", "-P", "Wants", "multi-user.target"});
+    for (std::string name; names >> name;)
+        ask.push_back(name);
+    if (ask.size() == asked) // it would tell of itself
+        return 0;
+    std::istringstream times = said(ask);
+    std::uint64_t last = 0; // microseconds; 0 of what is not up
+    for (std::uint64_t time = 0; times >> time;)
+        last = std::max(last, time);
+    return static_cast<double>(last) / 1e6;
 }
 
 // Says whether what was written to a file is on its disk.
@@ -313,6 +337,7 @@ int save(const ft::DumpConfig &config) {
     try {
         tell(ft::DumpWork{"RETURN_MEMORY", folder.filename(), 0});
         return_memory(config, map, info);
+        info["away_s"] = away();
         note();
         arm_again(config);
         info["rearmed_s"] = uptime();

@@ -43,6 +43,8 @@ const sd_bus_vtable dump_vtable[] = {
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Cpus", "t", dump_property<[](const Dump &d) { return d.cpus; }>, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("AwaySeconds", "d", dump_property<[](const Dump &d) { return d.away_s; }>, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("RearmedSeconds", "d", dump_property<[](const Dump &d) { return d.rearmed_s; }>,
                     0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Error", "s", dump_property<[](const Dump &d) { return d.error; }>, 0,
@@ -76,6 +78,7 @@ Changed dump_changes(const Dump &before, const Dump &now) {
     compare(before.return_s, now.return_s, "ReturnSeconds");
     compare(before.returned, now.returned, "Returned");
     compare(before.cpus, now.cpus, "Cpus");
+    compare(before.away_s, now.away_s, "AwaySeconds");
     compare(before.rearmed_s, now.rearmed_s, "RearmedSeconds");
     compare(before.error, now.error, "Error");
     return changed;

@@ -110,6 +110,7 @@ struct Dump {
     std::string kernel = {};         // its release
     std::string error = {};          // why it was not saved, returned or armed again
     double save_s = 0, return_s = 0; // how long that took
+    double away_s = 0;               // from the panic until services were up; 0: not known
     double rearmed_s = 0;            // from the panic on; 0: it was not
     std::uint64_t returned = 0;      // bytes of memory
     std::uint64_t cpus = 0;          // that came back

@@ -38,6 +38,8 @@ dump = dumps()[0]
 expect(dump["complete"] and "sysrq" in dump["panic"], dump)
 said = sh(f"ftctl dump show {dump['id']}")
 expect("returned_mib" in said and "rearmed_s" in said, said)
+away = json.loads(sh(f"ftctl dump show --json {dump['id']}"))["away_s"]
+expect(5 < away < 120, said)
 expect(sh("stat -c %a /persist/crash").strip() == "700", "a dump is not root's alone")
 free = int(sh("grep MemAvailable /proc/meminfo").split()[1]) >> 10
 note(sh(f"/run/ftdump fill {free - 100}", 300).strip().splitlines()[-1])
