@@ -22,12 +22,6 @@ namespace ft::dumps {
 
 namespace {
 
-std::string release() {
-    utsname name{};
-    ::uname(&name);
-    return name.release;
-}
-
 fs::path below(const fs::path &root, const char *path) {
     return root / fs::path(path).relative_path();
 }
@@ -78,6 +72,12 @@ bool module_file() {
 }
 
 } // namespace
+
+std::string release() {
+    utsname name{};
+    ::uname(&name);
+    return name.release;
+}
 
 std::string contents(const fs::path &path) {
     std::ifstream file(path, std::ios::binary);

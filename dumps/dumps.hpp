@@ -18,6 +18,7 @@ inline constexpr char configuration[] = "/etc/ftstack/dump.conf";
 // Where ftstack-dump.service, for as long as it runs, says what it is at.
 inline constexpr char run_folder[] = "/run/ftstack-dump";
 
+std::string release(); // of the running kernel
 std::string contents(const fs::path &path);
 std::string first_line(const fs::path &path);
 
