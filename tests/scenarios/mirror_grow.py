@@ -18,13 +18,13 @@ def legs(mirror):
     return [int(leg[3]) for leg in said]
 
 
-def fresh():
+def fresh(timeout_ms=2000):
     """A small mirror that is in use, on disks that differ from its end on."""
     for module in (10, 11):
         sh(f"dd if=/dev/urandom of={disk(module).dev} bs=1M count=2 oflag=direct,seek_bytes "
            f"seek={(2048 + OLD) * 512} status=none")
     made = Mirror(f"--same --region-shift 8 --size {OLD}")
-    made.assemble(words="timeout_ms 2000")
+    made.assemble(words=f"timeout_ms {timeout_ms}")
     return made
 
 
@@ -102,8 +102,9 @@ wait_for(lambda: "failed" not in mirror.message(f"join 1 {disk(11).dev}", check=
 mirror.wait()
 behind(mirror, NEW)
 
-# Power goes between the two superblocks: it has grown, and is made whole.
-mirror = fresh()
+# Power goes between the two superblocks: it has grown, and is made whole. The slow leg's bits are
+# written before, a second a request.
+mirror = fresh(timeout_ms=20000)
 disk(11).slow(1)
 start(f"dmsetup message ftm0 0 grow {NEW}")
 wait_for(lambda: mirror.show(10).endswith(str(NEW)))
