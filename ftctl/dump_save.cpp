@@ -281,12 +281,13 @@ void return_memory(const ft::DumpConfig &config, const ft::MemoryMap &map, order
     say(fmt::format("returned {} MiB in {:.1f} s", bytes >> 20, uptime() - began));
     if (held != 0)
         step("rearm", "1");
-    else if (!impossible.empty() && !map.crash)
-        throw Denied(fmt::format("{}: protected again after the next reboot", impossible));
-    else if (!map.crash)
-        throw Denied(fmt::format("no {} MiB of the memory that came back are in a row below 4 GiB: "
-                                 "protected again after the next reboot",
-                                 config.region_mib));
+    else if (!map.crash) // else that one remains
+        throw Denied(fmt::format(
+            "{}: protected again after the next reboot",
+            impossible.empty()
+                ? fmt::format("no {} MiB of the memory that came back are in a row below 4 GiB",
+                              config.region_mib)
+                : impossible));
 }
 
 } // namespace

@@ -5,7 +5,7 @@
     side 3: NICs removed from the bus and found again, drivers unbound
 
 SEED=n repeats a run's operations (not their timing), OPS=n makes it longer. A long run is without
-udev, which takes two thirds of the guest's time.
+udev, which takes more of the guest's time than the operations do.
 """
 import os
 import random
