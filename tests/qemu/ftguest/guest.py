@@ -18,9 +18,10 @@ COMMAND_LINE = ("console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off random.
 
 # What the guest is asked for when a scenario has failed.
 WITNESS = """uptime; dmesg | tail -40; systemctl list-jobs --no-pager; systemctl --failed --no-pager
-ps -eo pid,stat,wchan:24,time,args; ip -br link; ls -l /sys/class/nvme /dev/disk/by-id
+ip -br link; ls -l /sys/class/nvme /dev/disk/by-id
 cat /sys/class/nvme/*/serial /sys/class/nvme/*/state; cat /proc/interrupts
-echo w >/proc/sysrq-trigger; dmesg | tail -60"""
+ps -eo pid,stat,wchan:24,time,args
+echo w >/proc/sysrq-trigger; dmesg | sed -n '/Show Blocked State/,$p' | tail -200"""
 
 # What QEMU 7.2's threaded TCG does to about one boot in a hundred on a loaded machine:
 # a CPU sleeps on although its timer has expired, and who waits for it does so for ever.

@@ -2,6 +2,7 @@
 import json
 import os
 import runpy
+import signal
 import sys
 import time
 import traceback
@@ -21,9 +22,19 @@ def _where(error, scenario):
     return f"line {lines[-1].lineno}: {lines[-1].line}" if lines else ""
 
 
+class TimeIsUp(BaseException):
+    """It has run for --timeout. No TimeoutError: after those some try again."""
+
+
+def _time_is_up(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise TimeIsUp("the scenario is still running")
+
+
 def main():
     """Exit status 0 only if the scenario has passed and the guest calls itself sound."""
     die_with_parent()
+    signal.signal(signal.SIGTERM, _time_is_up)
     scenario, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
     sys.path.insert(0, str(Path(scenario).parent))
     with open(folder / "log.txt", "a", encoding="utf-8") as log:

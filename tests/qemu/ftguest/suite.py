@@ -72,7 +72,11 @@ def _run_once(command, options):
                                stderr=subprocess.STDOUT, text=True,
                                env={**os.environ, "PYTHONPATH": str(QEMU)})
     try:
-        said, _ = process.communicate(timeout=limit(options.timeout))
+        try:
+            said, _ = process.communicate(timeout=limit(options.timeout))
+        except subprocess.TimeoutExpired:
+            process.terminate()  # it says where it is, and keeps what can be seen of its guest
+            said, _ = process.communicate(timeout=limit(60))
     except subprocess.TimeoutExpired:
         process.kill()
         said, _ = process.communicate()
@@ -81,6 +85,16 @@ def _run_once(command, options):
         process.kill()
         raise
     return said or "", process.returncode
+
+
+def _evidence(traces):
+    """The ends of a failed scenario's traces, for who sees nothing but what is printed."""
+    for name, lines in (("log.txt", 40), ("kmsg.log", 20), ("guest.log", 60)):
+        if (traces / name).exists():
+            text = (traces / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            yield f"-- {name}"
+            yield from [line[:200] for line in text
+                        if not line.startswith((" SUBSYSTEM=", " DEVICE="))][-lines:]
 
 
 def _run(path, options):
@@ -128,6 +142,7 @@ def _run_all(files, together, options):
             if not passed or (said and options.keep):
                 print("".join(f"    {line}\n" for line in said.strip().splitlines()), end="")
             if not passed:
+                print("".join(f"    {line}\n" for line in _evidence(traces)), end="")
                 print(f"    traces: {traces}", flush=True)
     return failed
 
