@@ -85,24 +85,27 @@ def other_side():
 put("/run/side1", "".join(operation() + "\n" for _ in range(OPS)) + "link add whole type dummy\n")
 put("/run/side2", "".join(other_side() + "\n" for _ in range(OPS // 2)))
 put("/run/side3", f"""
+exec 9<> <(:)
+nap() {{ read -rt $1 -u 9; }}
 while [ ! -e /run/done ]; do
-    for nic in {BRIDGE[10]}/*:00.0 {BRIDGE[11]}/*:00.0; do
-        device=/sys/bus/pci/devices/$nic
-        echo $(basename $device) >$device/driver/unbind; sleep 0.2
-        echo $(basename $device) >/sys/bus/pci/drivers/e1000e/bind; sleep 0.5
-        echo 1 >$device/remove; sleep 0.2
-        echo 1 >/sys/bus/pci/rescan; sleep 0.5
+    for device in /sys/bus/pci/devices/{{{BRIDGE[10]},{BRIDGE[11]}}}/*:00.0; do
+        nic=${{device##*/}}
+        echo $nic >$device/driver/unbind; nap 0.2
+        echo $nic >/sys/bus/pci/drivers/e1000e/bind; nap 0.5
+        echo 1 >$device/remove; nap 0.2
+        echo 1 >/sys/bus/pci/rescan; nap 0.5
         echo round
     done
 done
-""".replace("for nic in ", "cd /sys/bus/pci/devices; for nic in "))
+""")
 listener = start("ftnl events")
 sides = [start(f"{command} >/dev/null 2>&1")
          for command in ("ip -force -batch /run/side1", "ftnl batch </run/side2")]
-hot = start("sh /run/side3 2>/dev/null")
+hot = start("bash /run/side3 2>/dev/null")
 for side in sides:
     side.wait(600 + OPS, check=False)
 sh("touch /run/done")
+expect(sides[1].status == 0, "side 2 has not come to its end")
 hot.wait(120, check=False)
 note(f"{OPS + OPS // 2} operations, {len(hot.lines)} removals")
 expect(len(hot.lines) > 3, "side 3 has done nothing")

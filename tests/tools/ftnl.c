@@ -28,6 +28,8 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <setjmp.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -61,17 +63,25 @@ static struct {
 } request;
 
 static int sock = -1;
+static jmp_buf *next_line;	/* of a batch, which goes on */
+
+static __attribute__((noreturn)) void leave(int status)
+{
+	if (next_line)
+		longjmp(*next_line, status);
+	exit(status);
+}
 
 static __attribute__((noreturn)) void die(const char *what)
 {
 	fprintf(stderr, "ftnl: %s: %s\n", what, strerror(errno));
-	exit(2);
+	leave(2);
 }
 
 static __attribute__((noreturn)) void usage(void)
 {
 	fprintf(stderr, "ftnl: wrong usage; see the head of ftnl.c\n");
-	exit(2);
+	leave(2);
 }
 
 static void *at_end(void)
@@ -189,7 +199,7 @@ static void fail(const struct nlmsghdr *nlh)
 			text = data_of(table[NLMSGERR_ATTR_MSG]);
 	}
 	printf("ERROR: %s: %s\n", strerror(-error->error), text);
-	exit(1);
+	leave(1);
 }
 
 /* Sends the request, and shows each answer to @told until the last one. */
@@ -214,7 +224,7 @@ static void ask(void (*told)(const struct nlmsghdr *nlh))
 			if (nlh->nlmsg_type == NLMSG_DONE) {
 				if (*(int *)NLMSG_DATA(nlh)) {
 					printf("ERROR: %s\n", strerror(-*(int *)NLMSG_DATA(nlh)));
-					exit(1);
+					leave(1);
 				}
 				return;
 			}
@@ -571,33 +581,30 @@ static int command(int argc, char **argv)
 	usage();
 }
 
-/*
- * One process a line, which for our own ones need not be loaded first. All is read
- * before: a process that ends would put the file back to where it thinks we are.
- */
+/* In this very process: a new one each would take more time than what it is for. */
 static void batch(void)
 {
 	char *argv[32], *text = NULL, *line, *word, *rest;
+	jmp_buf here;
 	size_t size = 0;
 	int argc;
+	pid_t pid;
 
 	if (getdelim(&text, &size, '\0', stdin) < 0)
 		die("standard input");
+	next_line = &here;
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		argc = 0;
 		for (word = strtok(line, " "); word && argc < 31; word = strtok(NULL, " "))
 			argv[argc++] = word;
 		argv[argc] = NULL;
-		switch (argc ? fork() : 1) {
-		case -1:
-			die("fork");
-		case 0:
-			if (!strcmp(argv[0], "ftnl"))
-				exit(command(argc, argv));
-			execvp(argv[0], argv);
-			die(argv[0]);
-		default:
-			wait(NULL);
+		if (!argc)
+			continue;
+		if (strcmp(argv[0], "ftnl")) {
+			if (!posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ))
+				waitpid(pid, NULL, 0);
+		} else if (!setjmp(here)) {
+			command(argc, argv);
 		}
 	}
 }
