@@ -57,7 +57,6 @@ class Guest:
         self.console = folder / "console.log"
         self._log = log
         self._said = open(folder / "qemu.log", "wb")
-        self.torn_out = False
         for name in ("qmp", "qtest", "agent"):
             (folder / name).unlink(missing_ok=True)
         command = [
@@ -126,7 +125,6 @@ class Guest:
         at_once: the CPUs stand still meanwhile, so that no time passes for the guest. That
         waits for what its disks are at: not for disks that can misbehave.
         """
-        self.torn_out = True
         if at_once:
             self.qmp("stop")
             self.qtest.cut(device)
@@ -173,13 +171,14 @@ class Guest:
         (self.folder / "guest.log").write_text(text)
 
     def crashed(self):
-        """Has QEMU itself crashed, once a module was torn out?
+        """Has QEMU itself crashed?
 
-        The memory map changes then, and QEMU 7.2 lets a CPU that is in the middle of a
-        write to any device's register look that device up in the new map by its place in
-        the old one (QEMU 8.1 no longer does).
+        The memory map changes when a module is torn out, or the guest moves a device's
+        registers, and QEMU 7.2 lets a CPU that is in the middle of a write to any device's
+        register look that device up in the new map by its place in the old one (QEMU 8.1
+        no longer does).
         """
-        return self.torn_out and self.process.poll() == -signal.SIGSEGV
+        return self.process.poll() == -signal.SIGSEGV
 
     def greet(self, seconds):
         """Wait until the guest's agent answers."""
