@@ -89,7 +89,7 @@ def other_side():
 
 for n, mine in enumerate(bonds):
     put(f"/run/side{n}", "".join(operation(mine) + "\n" for _ in range(OPS // 2)) +
-        f"link add whole{n} type dummy\n")
+        f"link add whole{n} type bridge\n")
 put("/run/side2", "".join(other_side() + "\n" for _ in range(OPS // 2)))
 put("/run/side3", f"""
 exec 9<> <(:)
