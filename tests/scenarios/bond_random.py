@@ -6,7 +6,7 @@
     side 3: NICs removed from the bus and found again, drivers unbound
 
 SEED=n repeats a run's operations (not their timing), OPS=n makes it longer. A long run is without
-udev, and side 3 is slower: they would take more of the guest's time than the other sides' operations.
+udev, and its side 3 is slower: they would take more of the guest's time than the other sides.
 """
 import os
 import random
@@ -80,7 +80,7 @@ def other_side():
         f"ftnl bond {bond_name} probe={dice.choice([0, 1, 10, 100])}",
         f"ftnl bond {bond_name} same_module={dice.randrange(2)}",
         "ftnl pairs", "ftnl modules", f"ethtool -S {bond_name}", f"ethtool {bond_name}",
-        f"ping -c 3 -i 0.01 -W 1 -I {bond_name} 10.{90 + bonds.index(bond_name)}.0.1",
+        f"ping -c 3 -i 0.01 -W 1 -w 2 -I {bond_name} 10.{90 + bonds.index(bond_name)}.0.1",
         f"ip -n far link set p{dice.randrange(6)} netns 1",
         f"ftnl del {module}", f"ftnl set {module} {BRIDGE[module]}",
         f"ftnl set {module} {BRIDGE[module]}",
