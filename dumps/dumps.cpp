@@ -141,6 +141,8 @@ DumpFacts facts(const DumpConfig &config, const fs::path &root) {
     const auto space = fs::space(place, error);
     facts.space = error ? 0 : space.available;
     facts.state = state(root);
+    if (config.kernel.empty()) // else it may be any
+        facts.config = contents(root / "boot" / ("config-" + release()));
     return facts;
 }
 

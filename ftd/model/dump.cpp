@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <sstream>
 #include <tuple>
 #include <utility>
@@ -381,6 +382,20 @@ std::vector<std::string> expendable(std::vector<Dump> dumps, const DumpConfig &c
     return result;
 }
 
+namespace {
+
+// Those of the options that a kernel was built without, as its configuration says.
+std::vector<std::string_view> options_off(const std::string &config,
+                                          std::initializer_list<std::string_view> options) {
+    std::vector<std::string_view> off;
+    for (const std::string_view option : options)
+        if (!config.empty() && config.find(fmt::format("\n{}=y\n", option)) == config.npos)
+            off.push_back(option);
+    return off;
+}
+
+} // namespace
+
 std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &config) {
     std::vector<DumpFinding> found;
     const auto bad = [&](const std::string &text, const std::string &next) {
@@ -457,11 +472,25 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
                                      config.path, expected / mib),
                          "free some, \"ftctl dump delete\" old ones, or set path in "
                          "/etc/ftstack/dump.conf"});
-    if (facts.lockdown)
+    if (const auto off = options_off(facts.config, {"CONFIG_PROC_VMCORE", "CONFIG_KEXEC_FILE"});
+        !off.empty())
+        bad(fmt::format("the kernel was built without {}", fmt::join(off, " and ")),
+            "start another one");
+    if (!options_off(facts.config, {"CONFIG_MEMORY_HOTPLUG"}).empty())
         found.push_back({false,
-                         "the kernel is locked down: after a panic it is not armed again until the "
-                         "next reboot",
-                         "nothing, if Secure Boot is wanted"});
+                         "the kernel was built without CONFIG_MEMORY_HOTPLUG: after a panic memory "
+                         "does not come back until the next reboot",
+                         "start another one"});
+    // What it has kept for one of its own it can use in any case.
+    const auto untold = options_off(facts.config, {"CONFIG_KPROBES", "CONFIG_KALLSYMS_ALL"});
+    if ((facts.lockdown || !untold.empty()) && !second_region(facts.map, config))
+        found.push_back(
+            {false,
+             fmt::format("the kernel {}: after a panic it is not armed again until the next reboot",
+                         facts.lockdown
+                             ? "is locked down"
+                             : fmt::format("was built without {}", fmt::join(untold, " and "))),
+             "set second_mib in /etc/ftstack/dump.conf, then \"ftctl dump arm\" and reboot"});
     if (facts.state != "NONE" && facts.state != "RETURNED")
         found.push_back({false, fmt::format("the system runs from a dump ({})", facts.state),
                          "wait for ftstack-dump.service; \"journalctl -u ftstack-dump\""});

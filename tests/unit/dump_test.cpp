@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "ftd/common/error.hpp"
@@ -283,6 +284,46 @@ TEST(Dump, CheckSaysWhatIsMissing) {
     facts.state = "OPEN";
     EXPECT_TRUE(said(facts, false, "locked down"));
     EXPECT_TRUE(said(facts, false, "runs from a dump (OPEN)"));
+}
+
+TEST(Dump, CheckSaysWhatTheKernelCannotDo) {
+    const std::string all = "#\nCONFIG_KALLSYMS_ALL=y\nCONFIG_KPROBES=y\nCONFIG_PROC_VMCORE=y\n"
+                            "CONFIG_KEXEC_FILE=y\nCONFIG_MEMORY_HOTPLUG=y\n";
+    const auto without = [&](const std::string &option) {
+        ft::DumpFacts facts = ready();
+        facts.config = all;
+        const std::size_t at = all.find("CONFIG_" + option + "=y");
+        facts.config.replace(at, option.size() + 9, fmt::format("# CONFIG_{} is not set", option));
+        return facts;
+    };
+    ft::DumpFacts facts = ready();
+    facts.config = all;
+    EXPECT_TRUE(ft::check_dump(facts, {}).empty());
+    for (const char *option : {"PROC_VMCORE", "KEXEC_FILE"}) {
+        const auto found = ft::check_dump(without(option), {});
+        ASSERT_EQ(found.size(), 1U) << option;
+        EXPECT_TRUE(found[0].bad);
+        EXPECT_EQ(found[0].text, fmt::format("the kernel was built without CONFIG_{}", option));
+    }
+    for (const auto &[option, what] :
+         {std::pair{"MEMORY_HOTPLUG", "memory does not come back until the next reboot"},
+          std::pair{"KPROBES", "it is not armed again until the next reboot"},
+          std::pair{"KALLSYMS_ALL", "it is not armed again until the next reboot"}}) {
+        const auto found = ft::check_dump(without(option), {});
+        ASSERT_EQ(found.size(), 1U) << option;
+        EXPECT_FALSE(found[0].bad);
+        EXPECT_EQ(
+            found[0].text,
+            fmt::format("the kernel was built without CONFIG_{}: after a panic {}", option, what));
+    }
+    // What is kept for a crash kernel of its own does for that.
+    const ft::DumpConfig both{.second_mib = 256};
+    facts = without("KALLSYMS_ALL");
+    facts.lockdown = true;
+    EXPECT_EQ(ft::check_dump(facts, {})[0].text.find("the kernel is locked down: "), 0U);
+    facts.map.crash->end += 256 * mib;
+    facts.initramfs = 50 * mib;
+    EXPECT_TRUE(ft::check_dump(facts, both).empty());
 }
 
 TEST(Dump, ProgressOfMakedumpfile) {
