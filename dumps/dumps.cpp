@@ -142,7 +142,7 @@ DumpFacts facts(const DumpConfig &config, const fs::path &root) {
     facts.space = error ? 0 : space.available;
     facts.state = state(root);
     if (config.kernel.empty()) // else it may be any
-        facts.config = contents(root / "boot" / ("config-" + release()));
+        facts.kernel_config = contents(root / "boot" / ("config-" + release()));
     return facts;
 }
 

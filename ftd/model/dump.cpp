@@ -472,17 +472,18 @@ std::vector<DumpFinding> check_dump(const DumpFacts &facts, const DumpConfig &co
                                      config.path, expected / mib),
                          "free some, \"ftctl dump delete\" old ones, or set path in "
                          "/etc/ftstack/dump.conf"});
-    if (const auto off = options_off(facts.config, {"CONFIG_PROC_VMCORE", "CONFIG_KEXEC_FILE"});
+    if (const auto off =
+            options_off(facts.kernel_config, {"CONFIG_PROC_VMCORE", "CONFIG_KEXEC_FILE"});
         !off.empty())
         bad(fmt::format("the kernel was built without {}", fmt::join(off, " and ")),
-            "start another one");
-    if (!options_off(facts.config, {"CONFIG_MEMORY_HOTPLUG"}).empty())
+            "boot a kernel that was built with that");
+    if (!options_off(facts.kernel_config, {"CONFIG_MEMORY_HOTPLUG"}).empty())
         found.push_back({false,
                          "the kernel was built without CONFIG_MEMORY_HOTPLUG: after a panic memory "
                          "does not come back until the next reboot",
-                         "start another one"});
+                         "boot a kernel that was built with that"});
     // What it has kept for one of its own it can use in any case.
-    const auto untold = options_off(facts.config, {"CONFIG_KPROBES", "CONFIG_KALLSYMS_ALL"});
+    const auto untold = options_off(facts.kernel_config, {"CONFIG_KPROBES", "CONFIG_KALLSYMS_ALL"});
     if ((facts.lockdown || !untold.empty()) && !second_region(facts.map, config))
         found.push_back(
             {false,

@@ -140,7 +140,7 @@ struct DumpFacts {
     std::uint64_t unpacked = 0;  // bytes of what is in it; 0: not known
     std::uint64_t space = 0;     // bytes free for dumps
     std::string state = "NONE";  // of ft_dump
-    std::string config;          // what the crash kernel was built with; empty: not known
+    std::string kernel_config;   // what the crash kernel was built with; empty: not known
 };
 struct DumpFinding {
     bool bad = false; // it would not work; else: it would, but not as well as it could

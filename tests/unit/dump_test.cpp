@@ -291,13 +291,14 @@ TEST(Dump, CheckSaysWhatTheKernelCannotDo) {
                             "CONFIG_KEXEC_FILE=y\nCONFIG_MEMORY_HOTPLUG=y\n";
     const auto without = [&](const std::string &option) {
         ft::DumpFacts facts = ready();
-        facts.config = all;
+        facts.kernel_config = all;
         const std::size_t at = all.find("CONFIG_" + option + "=y");
-        facts.config.replace(at, option.size() + 9, fmt::format("# CONFIG_{} is not set", option));
+        facts.kernel_config.replace(at, option.size() + 9,
+                                    fmt::format("# CONFIG_{} is not set", option));
         return facts;
     };
     ft::DumpFacts facts = ready();
-    facts.config = all;
+    facts.kernel_config = all;
     EXPECT_TRUE(ft::check_dump(facts, {}).empty());
     for (const char *option : {"PROC_VMCORE", "KEXEC_FILE"}) {
         const auto found = ft::check_dump(without(option), {});
